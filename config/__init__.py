@@ -1,0 +1,1 @@
+"""The settings of a node and the one place that reads them."""

@@ -1,0 +1,153 @@
+"""Every setting of a node, with its bounds beside it; frozen, and refused as a whole when one is wrong."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+# PS3.5 6.2: at most 16 characters of the default repertoire, no backslash, no control character.
+AeTitle = Annotated[
+    str, StringConstraints(pattern=r"^[ -\[\]-~]{1,16}$", strip_whitespace=True, min_length=1)
+]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Listener(Section):
+    """The storage SCP that the PACS sends to."""
+
+    ae_title: AeTitle = "SEDAS"
+    host: str = "0.0.0.0"  # noqa: S104 - a listener beside a PACS listens
+    port: Port = 11112  # 0: any free port, printed at start
+    calling_ae_titles: tuple[AeTitle, ...] = ()  # the peers that may associate; nobody else
+    maximum_associations: Annotated[int, Field(ge=1, le=500)] = 25
+    maximum_pdu_bytes: Annotated[int, Field(ge=4096, le=1 << 20)] = 131072
+    network_timeout_s: Seconds = 60.0
+
+
+class Storage(Section):
+    """Where received images, results and the database lie."""
+
+    folder: Path = Path("/var/lib/sedas-node")
+    database_url: str | None = None  # None: SQLite in `folder`
+
+    @property
+    def spool(self) -> Path:
+        return self.folder / "spool"
+
+    @property
+    def outbox(self) -> Path:
+        return self.folder / "outbox"
+
+    @property
+    def url(self) -> str:
+        return self.database_url or f"sqlite:///{self.folder / 'sedas-node.sqlite'}"
+
+
+class Completion(Section):
+    """When a study counts as complete."""
+
+    quiet_period_s: Annotated[float, Field(ge=0.5, le=3600)] = 60.0  # no new image for so long
+
+
+class Eligibility(Section):
+    """Which series are ours to analyse."""
+
+    minimum_age_years: Annotated[int, Field(ge=0, le=120)] = 18
+    minimum_slices: Annotated[int, Field(ge=2)] = 12
+    minimum_coverage_mm: Annotated[float, Field(ge=0)] = 150.0
+    maximum_slice_thickness_mm: Annotated[float, Field(gt=0)] = 10.0
+    maximum_tilt_degrees: Annotated[float, Field(ge=0, le=45)] = (
+        30.0  # of the slice normal from the body axis
+    )
+
+
+class SegmenterName(StrEnum):
+    THRESHOLD = "threshold"
+
+
+class Inference(Section):
+    """The models and where they run."""
+
+    bundle: Path | Literal["demonstration"] = "demonstration"
+    segmenter: SegmenterName = SegmenterName.THRESHOLD
+    device: Annotated[str, StringConstraints(pattern=r"^(cpu|cuda(:\d+)?)$")] = "cpu"
+    batch_size: Annotated[int, Field(ge=1, le=256)] = 8
+    minimum_lung_ml: Annotated[float, Field(ge=0)] = 500.0
+
+
+class Worker(Section):
+    lease_s: Annotated[float, Field(ge=2)] = 60.0  # a worker silent for so long has lost its job
+    poll_s: Seconds = 0.5
+    maximum_attempts: Annotated[int, Field(ge=1)] = 3
+
+
+class ReleaseLevel(StrEnum):
+    SCORE = "score"  # class, probability and pictures
+    CANDIDATES = "candidates"  # where to look; no class, no number
+    SHADOW = "shadow"  # nothing leaves the node
+
+
+class ReleaseTime(StrEnum):
+    AT_ONCE = "at_once"
+    ANNOTATED = "annotated"  # only once a radiologist has marked the study
+    MANUAL = "manual"  # only by `sedas-node release`
+
+
+class Release(Section):
+    """What leaves the node, by the way the slices were found, and when."""
+
+    annotated: ReleaseLevel = ReleaseLevel.SCORE
+    automatic: ReleaseLevel = ReleaseLevel.SCORE
+    none: ReleaseLevel = ReleaseLevel.SCORE
+    when: ReleaseTime = ReleaseTime.AT_ONCE
+
+
+class Destination(Section):
+    """A storage SCP that results are sent to."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
+    ae_title: AeTitle
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)]
+
+
+class Delivery(Section):
+    """How results reach their destinations."""
+
+    destinations: tuple[Destination, ...] = ()  # none: results stay in the database and the outbox
+    first_retry_s: Seconds = 30.0  # doubled after every failure
+    longest_retry_s: Seconds = 3600.0
+    timeout_s: Seconds = 60.0
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> "Delivery":
+        names = [d.name for d in self.destinations]
+        if twice := sorted({n for n in names if names.count(n) > 1}):
+            raise ValueError(f"two destinations are named {', '.join(twice)}")
+        return self
+
+
+class Ticks(Section):
+    """How often the clock looks for work."""
+
+    completion_s: Seconds = 1.0
+    delivery_s: Seconds = 1.0
+    leases_s: Seconds = 5.0
+
+
+class Settings(Section):
+    listener: Listener = Listener()
+    storage: Storage = Storage()
+    completion: Completion = Completion()
+    eligibility: Eligibility = Eligibility()
+    inference: Inference = Inference()
+    worker: Worker = Worker()
+    release: Release = Release()
+    delivery: Delivery = Delivery()
+    ticks: Ticks = Ticks()
