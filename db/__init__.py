@@ -1,0 +1,1 @@
+"""State, results and audit in SQL. Start at `states.py`."""

@@ -1,0 +1,151 @@
+"""Jobs: opened by an image, moved only by `advance`, owned by whoever holds the lease."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import or_, select, update
+
+from db.audit import note
+from db.models import Instance, Job, JobInput
+from db.session import Session
+from db.states import Event, State, next_state
+
+
+class LostRace(Exception):
+    """Somebody else moved the job first, or took its lease."""
+
+
+def advance(
+    session: Session,
+    job: Job,
+    event: Event,
+    *,
+    now: datetime,
+    detail: str = "",
+    owner: str | None = None,
+    **changes: Any,
+) -> None:
+    """Move `job` by `event` and write the audit row, both in the caller's transaction.
+
+    With `owner`, only while that worker holds the lease. Leaving RUNNING gives the lease up.
+    """
+    before, after = job.state, next_state(job.state, event)
+    lease = {"lease_owner": None, "lease_until": None} if before is State.RUNNING else {}
+    guard = [Job.id == job.id, Job.state == before]
+    if owner is not None:
+        guard.append(Job.lease_owner == owner)
+    moved = session.scalars(
+        update(Job)
+        .where(*guard)
+        .values(state=after, changed_at=now, **lease, **changes)
+        .returning(Job.id)
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
+    if moved is None:
+        raise LostRace(f"job {job.id} is no longer {before}" + (f" with {owner}" if owner else ""))
+    note(session, job, event, now=now, detail=detail, before=before, after=after)
+    session.flush()
+    session.refresh(job)
+
+
+def image_arrived(session: Session, study_instance_uid: str, *, now: datetime) -> Job:
+    """The job that an image of this study belongs to: an unstarted one, or the next generation."""
+    latest = latest_generation(session, study_instance_uid)
+    if latest is not None and latest.state is State.RECEIVING:
+        return latest
+    if latest is not None and latest.state is State.QUEUED:
+        advance(session, latest, Event.IMAGE_ARRIVED, now=now)
+        return latest
+    return _open(session, study_instance_uid, generation=latest.generation + 1 if latest else 1, now=now)
+
+
+def latest_generation(session: Session, study_instance_uid: str) -> Job | None:
+    query = select(Job).where(Job.study_instance_uid == study_instance_uid)
+    return session.scalars(query.order_by(Job.generation.desc()).limit(1)).one_or_none()
+
+
+def _open(session: Session, study_instance_uid: str, *, generation: int, now: datetime) -> Job:
+    job = Job(
+        study_instance_uid=study_instance_uid,
+        generation=generation,
+        state=State.RECEIVING,
+        created_at=now,
+        changed_at=now,
+    )
+    session.add(job)
+    session.flush()
+    note(session, job, "opened", now=now, after=State.RECEIVING, detail=f"generation {generation}")
+    return job
+
+
+def supersede_held(session: Session, job: Job, *, now: datetime) -> None:
+    """Earlier generations that still wait for release give way to `job`."""
+    query = select(Job).where(
+        Job.study_instance_uid == job.study_instance_uid,
+        Job.generation < job.generation,
+        Job.state == State.HELD,
+    )
+    for held in session.scalars(query):
+        advance(session, held, Event.NEWER_GENERATION, now=now, detail=f"generation {job.generation}")
+
+
+def in_state(session: Session, *states: State) -> Sequence[Job]:
+    return session.scalars(select(Job).where(Job.state.in_(states)).order_by(Job.id)).all()
+
+
+def every(session: Session) -> Sequence[Job]:
+    return session.scalars(select(Job).order_by(Job.id)).all()
+
+
+def claim(session: Session, *, worker: str, lease: timedelta, now: datetime) -> Job | None:
+    """The oldest job that waits, now RUNNING with `worker`; None when nothing waits."""
+    due = or_(Job.not_before.is_(None), Job.not_before <= now)
+    query = select(Job).where(Job.state == State.QUEUED, due).order_by(Job.id).limit(1)
+    job = session.scalars(query.with_for_update(skip_locked=True)).one_or_none()
+    if job is None:
+        return None
+    advance(
+        session,
+        job,
+        Event.CLAIMED,
+        now=now,
+        detail=f"by {worker}, attempt {job.attempts + 1}",
+        attempts=Job.attempts + 1,
+        lease_owner=worker,
+        lease_until=now + lease,
+        not_before=None,
+    )
+    return job
+
+
+def renew(session: Session, job_id: int, *, worker: str, lease: timedelta, now: datetime) -> None:
+    """Keep the lease a while longer; `LostRace` when it is no longer ours."""
+    renewed = session.scalars(
+        update(Job)
+        .where(Job.id == job_id, Job.state == State.RUNNING, Job.lease_owner == worker)
+        .values(lease_until=now + lease)
+        .returning(Job.id)
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
+    if renewed is None:
+        raise LostRace(f"job {job_id} is no longer with {worker}")
+
+
+def with_lost_lease(session: Session, *, now: datetime) -> Sequence[Job]:
+    """Jobs whose worker has been silent for longer than its lease."""
+    query = select(Job).where(Job.state == State.RUNNING, Job.lease_until < now)
+    return session.scalars(query.order_by(Job.id)).all()
+
+
+def set_inputs(session: Session, job: Job, instances: Iterable[Instance]) -> None:
+    """Fix the images that `job` analyses, in place of those of an earlier look at the study."""
+    for former in session.scalars(select(JobInput).where(JobInput.job_id == job.id)):
+        session.delete(former)
+    session.flush()
+    session.add_all(JobInput(job_id=job.id, instance_id=instance.id) for instance in instances)
+
+
+def inputs(session: Session, job: Job) -> Sequence[Instance]:
+    query = select(Instance).join(JobInput, JobInput.instance_id == Instance.id)
+    return session.scalars(query.where(JobInput.job_id == job.id).order_by(Instance.sop_instance_uid)).all()

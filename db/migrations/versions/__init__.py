@@ -1,0 +1,1 @@
+"""One module for each schema revision, never changed once released."""

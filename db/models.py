@@ -1,0 +1,228 @@
+"""The tables. Constraints repeat the invariants, so that no code path can break them."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from sqlalchemy import (
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    Enum,
+    ForeignKey,
+    Index,
+    MetaData,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from db.states import State
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware instant, kept in UTC; SQLite would forget the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return value if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar = {datetime: UtcDateTime, str: Text}
+
+
+def _words(kind: type[StrEnum], column: str) -> Enum:
+    """An enum as text with a CHECK named after its column, the same in SQLite and PostgreSQL."""
+    return Enum(
+        kind,
+        native_enum=False,
+        length=32,
+        create_constraint=True,
+        name=column,
+        values_callable=lambda members: [m.value for m in members],
+    )
+
+
+class Installation(Base):
+    """One row: who we are in every UID we derive."""
+
+    __tablename__ = "installation"
+    __table_args__ = (CheckConstraint("id = 1", name="only_one"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uuid: Mapped[str]
+
+
+class Instance(Base):
+    """One received object, on disk at `path` below the spool."""
+
+    __tablename__ = "instances"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sop_instance_uid: Mapped[str] = mapped_column(unique=True)
+    sop_class_uid: Mapped[str]
+    study_instance_uid: Mapped[str] = mapped_column(index=True)
+    series_instance_uid: Mapped[str]
+    sha256: Mapped[str]
+    size_bytes: Mapped[int]
+    path: Mapped[str] = mapped_column(unique=True)
+    calling_ae_title: Mapped[str]
+    received_at: Mapped[datetime]
+
+
+class Job(Base):
+    """The analysis of one generation of one study."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        UniqueConstraint("study_instance_uid", "generation"),
+        CheckConstraint(
+            "(state = 'RUNNING') = (lease_owner IS NOT NULL AND lease_until IS NOT NULL)",
+            name="running_is_leased",
+        ),
+        CheckConstraint("state NOT IN ('REJECTED', 'FAILED') OR reason <> ''", name="refusal_has_reason"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_instance_uid: Mapped[str]
+    generation: Mapped[int]
+    state: Mapped[State] = mapped_column(_words(State, "state"), index=True)
+    series_instance_uid: Mapped[str | None]  # the chosen one
+    reason: Mapped[str] = mapped_column(default="")  # why REJECTED or FAILED, or what the last attempt met
+    attempts: Mapped[int] = mapped_column(default=0)
+    lease_owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    not_before: Mapped[datetime | None]  # the next attempt waits until then
+    created_at: Mapped[datetime]
+    completed_at: Mapped[datetime | None]  # when the study was found complete: the instant of its results
+    changed_at: Mapped[datetime]
+
+
+class JobInput(Base):
+    """The images a job analyses, fixed when its study is complete."""
+
+    __tablename__ = "job_inputs"
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    instance_id: Mapped[int] = mapped_column(ForeignKey("instances.id"), primary_key=True)
+
+
+class AuditEvent(Base):
+    """What happened to a job, in order; rows are only ever added."""
+
+    __tablename__ = "audit"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), index=True)
+    event: Mapped[str]
+    state_before: Mapped[State | None] = mapped_column(_words(State, "state_before"))
+    state_after: Mapped[State | None] = mapped_column(_words(State, "state_after"))
+    detail: Mapped[str]
+
+
+class Result(Base):
+    """What the analysis of one job found; written once, in the transaction that ends RUNNING."""
+
+    __tablename__ = "results"
+    __table_args__ = (
+        CheckConstraint("(label IS NULL) = (probability IS NULL)", name="label_with_number"),
+        CheckConstraint("probability IS NULL OR probability BETWEEN 0 AND 1", name="probability"),
+    )
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    digest: Mapped[str]
+    label: Mapped[str | None]
+    probability: Mapped[float | None]
+    threshold: Mapped[float]
+    slice_policy: Mapped[str]
+    lung_volume_ml: Mapped[float]
+    classifier: Mapped[str]
+    classifier_version: Mapped[str]
+    classifier_digest: Mapped[str]
+    segmenter: Mapped[str]
+    segmenter_version: Mapped[str]
+    segmenter_digest: Mapped[str]
+    seconds: Mapped[float]
+    targets: Mapped[list["FoundTarget"]] = relationship(order_by="FoundTarget.rank")
+    slices: Mapped[list["SliceScore"]] = relationship(order_by="SliceScore.rank")
+    input_quality: Mapped[list["QualityFinding"]] = relationship(order_by="QualityFinding.rank")
+    objects: Mapped[list["ResultObject"]] = relationship(order_by="ResultObject.rank")
+
+
+class FoundTarget(Base):
+    """A lesion; rank 0 is the one that was scored, the others are candidates."""
+
+    __tablename__ = "targets"
+    job_id: Mapped[int] = mapped_column(ForeignKey("results.job_id"), primary_key=True)
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    x_mm: Mapped[float]
+    y_mm: Mapped[float]
+    z_mm: Mapped[float]
+    size_mm: Mapped[float]
+
+
+class SliceScore(Base):
+    __tablename__ = "slice_scores"
+    job_id: Mapped[int] = mapped_column(ForeignKey("results.job_id"), primary_key=True)
+    rank: Mapped[int] = mapped_column(primary_key=True)  # from feet to head
+    sop_instance_uid: Mapped[str]
+    probability: Mapped[float | None]
+
+
+class QualityFinding(Base):
+    __tablename__ = "quality_findings"
+    job_id: Mapped[int] = mapped_column(ForeignKey("results.job_id"), primary_key=True)
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str]
+    text: Mapped[str]
+
+
+class ResultObject(Base):
+    """A DICOM object we made, on disk at `path` below the outbox."""
+
+    __tablename__ = "result_objects"
+    sop_instance_uid: Mapped[str] = mapped_column(primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("results.job_id"), index=True)
+    rank: Mapped[int]
+    sop_class_uid: Mapped[str]
+    path: Mapped[str]
+    sha256: Mapped[str]
+
+
+class DeliveryState(StrEnum):
+    WAITING = "waiting"  # to be sent, or sent again at `next_attempt_at`
+    SENT = "sent"
+    PARKED = "parked"  # refused for good; `sedas-node retry` tries again
+
+
+class Delivery(Base):
+    """One object on its way to one destination."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        UniqueConstraint("job_id", "sop_instance_uid", "destination"),
+        Index("ix_deliveries_due", "state", "next_attempt_at"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"))
+    sop_instance_uid: Mapped[str] = mapped_column(ForeignKey("result_objects.sop_instance_uid"))
+    destination: Mapped[str]
+    state: Mapped[DeliveryState] = mapped_column(_words(DeliveryState, "state"))
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_attempt_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+    answer: Mapped[str] = mapped_column(default="")  # what the destination said last
+    object: Mapped[ResultObject] = relationship()

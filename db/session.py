@@ -1,0 +1,75 @@
+"""Opening the database: durable SQLite or PostgreSQL, at the newest schema."""
+
+import sqlite3
+from pathlib import Path
+from uuid import uuid4
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, create_engine, event, orm, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from db.models import Installation
+
+
+class Session(orm.Session):
+    """One transaction with the node's database."""
+
+
+Sessions = orm.sessionmaker[Session]
+
+
+class DatabaseUnusable(Exception):
+    """The database cannot be opened; the message is the driver's, without the URL and its password."""
+
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def open_database(url: str) -> Sessions:
+    """Sessions on the database at `url`, brought to the newest schema first."""
+    try:
+        engine = connect(url)
+        migrate(engine)
+        sessions = orm.sessionmaker(engine, class_=Session, expire_on_commit=False)
+        _name_installation(sessions)
+    except SQLAlchemyError as error:
+        raise DatabaseUnusable(str(getattr(error, "orig", None) or error)) from error
+    return sessions
+
+
+def connect(url: str) -> Engine:
+    engine = create_engine(url, pool_pre_ping=True)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _make_sqlite_durable)
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    return engine
+
+
+def migrate(engine: Engine) -> None:
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(_MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def installation_id(session: Session) -> str:
+    """The UUID of this installation, drawn once when its database was made."""
+    return session.scalars(select(Installation.uuid)).one()
+
+
+def _name_installation(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        if session.get(Installation, 1) is None:
+            session.add(Installation(id=1, uuid=str(uuid4())))
+
+
+def _make_sqlite_durable(connection: sqlite3.Connection, _record: ConnectionPoolEntry) -> None:
+    """WAL lets readers and one writer work side by side; FULL makes a commit survive a power cut."""
+    connection.isolation_level = None  # the "begin" listener begins, so that a writer waits for its turn
+    connection.execute("PRAGMA busy_timeout = 30000")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")

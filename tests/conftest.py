@@ -1,0 +1,43 @@
+"""What many tests need: a database, settings, an instant, and the real CT beside the checkout."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from config.settings import Settings
+from db.session import Sessions, open_database
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def sessions(tmp_path: Path) -> Sessions:
+    return open_database(f"sqlite:///{tmp_path / 'test.sqlite'}")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of a node below `tmp_path` that takes images from PACS and sends to nobody."""
+    return Settings.model_validate(
+        {
+            "listener": {"host": "127.0.0.1", "port": 0, "calling_ae_titles": ["PACS"]},
+            "storage": {"folder": tmp_path / "node"},
+            "completion": {"quiet_period_s": 1.0},
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Real CT and awkward DICOM; not part of the project."""
+    folder = Path(os.environ.get("SEDAS_REAL_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip("the real CT is not beside the checkout; SEDAS_REAL_DATA may name its folder")
+    return folder

@@ -1,0 +1,118 @@
+"""Foreign programs that tests talk to: DCMTK and Orthanc, found or skipped, started and stopped."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+T = TypeVar("T")
+
+
+def require(program: str) -> str:
+    """The path of a peer program; the test is skipped without it, or fails where peers are required."""
+    found = shutil.which(program)
+    if found is None:
+        reason = f"{program} is not installed; `make peers` installs it"
+        if os.environ.get("SEDAS_REQUIRE_PEERS"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+def wait_for(condition: Callable[[], T], what: str, timeout_s: float = 60.0) -> T:
+    """The first true value of `condition`, asked again and again."""
+    pause, until = threading.Event(), time.monotonic() + timeout_s
+    while not (value := condition()):
+        if time.monotonic() > until:
+            pytest.fail(f"waited {timeout_s:g} s for {what}")
+        pause.wait(0.05)
+    return value
+
+
+def free_port() -> int:
+    """A port for a foreign program that cannot ask for one itself."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def storescu(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run DCMTK's storescu; TCP_NODELAY keeps Nagle's algorithm from delaying every image."""
+    command = [require("storescu"), *map(str, arguments)]
+    environment = os.environ | {"TCP_NODELAY": "1"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=environment)
+
+
+@dataclass(frozen=True)
+class Orthanc:
+    """A running Orthanc: PACS, destination and sender."""
+
+    dicom_port: int
+    http_port: int
+
+    def get(self, path: str) -> Any:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=30) as answer:
+            return json.load(answer)
+
+    def post(self, path: str, body: object) -> Any:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}{path}", content, method="POST")
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            return json.load(answer)
+
+    def download(self, instance: str) -> bytes:
+        url = f"http://127.0.0.1:{self.http_port}/instances/{instance}/file"
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            return bytes(answer.read())
+
+
+@contextmanager
+def orthanc(folder: Path, *, node_ae_title: str, node_port: int) -> Iterator[Orthanc]:
+    """An Orthanc named ORTHANC that knows the node as the modality `node`."""
+    program = require("Orthanc")
+    peer = Orthanc(free_port(), free_port())
+    folder.mkdir(parents=True, exist_ok=True)
+    configuration = folder / "orthanc.json"
+    configuration.write_text(
+        json.dumps(
+            {
+                "Name": "test",
+                "StorageDirectory": str(folder / "storage"),
+                "IndexDirectory": str(folder / "storage"),
+                "Plugins": [],
+                "DicomAet": "ORTHANC",
+                "DicomPort": peer.dicom_port,
+                "HttpPort": peer.http_port,
+                "RemoteAccessAllowed": False,
+                "AuthenticationEnabled": False,
+                "DicomModalities": {"node": [node_ae_title, "127.0.0.1", node_port]},
+            }
+        )
+    )
+    with (folder / "orthanc.log").open("wb") as output:
+        process = subprocess.Popen([program, str(configuration)], stdout=output, stderr=output)
+        try:
+            wait_for(lambda: _answers(peer), "Orthanc to answer")
+            yield peer
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _answers(peer: Orthanc) -> bool:
+    try:
+        return bool(peer.get("/system"))
+    except (urllib.error.URLError, ConnectionError):
+        return False
