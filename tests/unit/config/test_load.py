@@ -1,0 +1,83 @@
+"""Configuration: read once, refused as a whole."""
+
+from pathlib import Path
+
+import pytest
+
+from config.load import BadConfig, load
+from config.settings import Settings
+from tests.conftest import ROOT
+
+EXAMPLE = ROOT / "config" / "example.toml"
+
+
+def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
+    assert load(_file(tmp_path, ""), {}) == Settings()
+
+
+def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
+    path = _file(tmp_path, '[listener]\nae_titel = "X"\nport = 70000\n[delivery]\nfirst_retry_s = "soon"')
+    with pytest.raises(BadConfig) as refusal:
+        load(path, {})
+    for mistake in ("listener.ae_titel", "listener.port", "delivery.first_retry_s"):
+        assert mistake in str(refusal.value)
+
+
+def test_the_environment_stands_above_the_file(tmp_path: Path) -> None:
+    path = _file(tmp_path, "[listener]\nport = 104")
+    environment = {"SEDAS_NODE_LISTENER__PORT": "11113", "SEDAS_NODE_LISTENER__AE_TITLE": "NODE 2"}
+    listener = load(path, environment).listener
+    assert (listener.port, listener.ae_title) == (11113, "NODE 2")
+
+
+def test_a_list_in_the_environment_is_toml(tmp_path: Path) -> None:
+    environment = {"SEDAS_NODE_LISTENER__CALLING_AE_TITLES": '["A", "B"]'}
+    assert load(_file(tmp_path, ""), environment).listener.calling_ae_titles == ("A", "B")
+
+
+def test_the_environment_names_the_file(tmp_path: Path) -> None:
+    path = _file(tmp_path, "[listener]\nport = 104")
+    assert load(None, {"SEDAS_NODE_CONFIG": str(path)}).listener.port == 104
+
+
+@pytest.mark.parametrize("text", ["port = ", "\xff"])
+def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(BadConfig, match="not TOML"):
+        load(path, {})
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadConfig, match="No such file"):
+        load(tmp_path / "none.toml", {})
+
+
+@pytest.mark.parametrize("title", ["", "   ", "A" * 17, "back\\slash", "tab\t"])
+def test_an_impossible_ae_title_is_refused(tmp_path: Path, title: str) -> None:
+    with pytest.raises(BadConfig, match=r"listener\.ae_title"):
+        load(_file(tmp_path, f"[listener]\nae_title = {title!r}"), {})
+
+
+def test_two_destinations_of_one_name_are_refused(tmp_path: Path) -> None:
+    one = '[[delivery.destinations]]\nname = "a"\nae_title = "A"\nhost = "h"\nport = 104\n'
+    with pytest.raises(BadConfig, match="two destinations are named a"):
+        load(_file(tmp_path, one + one), {})
+
+
+def test_the_example_names_every_setting_with_its_default() -> None:
+    example, default = load(EXAMPLE, {}), Settings()
+    assert example.listener.model_copy(update={"calling_ae_titles": ()}) == default.listener
+    assert example.delivery.model_copy(update={"destinations": ()}) == default.delivery
+    for section in Settings.model_fields.keys() - {"listener", "delivery"}:
+        assert getattr(example, section) == getattr(default, section)
+    text = EXAMPLE.read_text()
+    for section, kind in Settings.model_fields.items():
+        for key in type(getattr(default, section)).model_fields:
+            assert f"{key} = " in text or f"[[{section}.{key}]]" in text, f"{section}.{key} of {kind}"
+
+
+def _file(folder: Path, text: str) -> Path:
+    path = folder / "config.toml"
+    path.write_text(text)
+    return path
