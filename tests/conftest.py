@@ -8,6 +8,7 @@ import pytest
 
 from config.settings import Settings
 from db.session import Sessions, open_database
+from inference.phantom import LesionKind, chest, write_study
 
 ROOT = Path(__file__).parent.parent
 
@@ -41,3 +42,9 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the real CT is not beside the checkout; SEDAS_REAL_DATA may name its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def phantom_study(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """A chest with a lesion, as DICOM, in full size."""
+    return write_study(chest(seed=7, lesion=LesionKind.PIMA_LIKE), tmp_path_factory.mktemp("phantom"))

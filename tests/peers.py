@@ -31,7 +31,7 @@ def require(program: str) -> str:
     return found
 
 
-def wait_for(condition: Callable[[], T], what: str, timeout_s: float = 60.0) -> T:
+def wait_for(condition: Callable[[], T | None], what: str, timeout_s: float = 60.0) -> T:
     """The first true value of `condition`, asked again and again."""
     pause, until = threading.Event(), time.monotonic() + timeout_s
     while not (value := condition()):
@@ -72,6 +72,12 @@ class Orthanc:
         with urllib.request.urlopen(request, timeout=120) as answer:
             return json.load(answer)
 
+    def knows(self, name: str, ae_title: str, port: int) -> None:
+        """Make a modality on this machine known, to send to."""
+        body = json.dumps({"AET": ae_title, "Host": "127.0.0.1", "Port": port}).encode()
+        url = f"http://127.0.0.1:{self.http_port}/modalities/{name}"
+        urllib.request.urlopen(urllib.request.Request(url, body, method="PUT"), timeout=30).close()
+
     def download(self, instance: str) -> bytes:
         url = f"http://127.0.0.1:{self.http_port}/instances/{instance}/file"
         with urllib.request.urlopen(url, timeout=30) as answer:
@@ -79,8 +85,8 @@ class Orthanc:
 
 
 @contextmanager
-def orthanc(folder: Path, *, node_ae_title: str, node_port: int) -> Iterator[Orthanc]:
-    """An Orthanc named ORTHANC that knows the node as the modality `node`."""
+def orthanc(folder: Path) -> Iterator[Orthanc]:
+    """An Orthanc with the AE title ORTHANC, empty at first, its files below `folder`."""
     program = require("Orthanc")
     peer = Orthanc(free_port(), free_port())
     folder.mkdir(parents=True, exist_ok=True)
@@ -97,7 +103,6 @@ def orthanc(folder: Path, *, node_ae_title: str, node_port: int) -> Iterator[Ort
                 "HttpPort": peer.http_port,
                 "RemoteAccessAllowed": False,
                 "AuthenticationEnabled": False,
-                "DicomModalities": {"node": [node_ae_title, "127.0.0.1", node_port]},
             }
         )
     )

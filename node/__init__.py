@@ -1,0 +1,1 @@
+"""The DICOM node: receives, decides, runs the analysis, delivers. Start at `app.py`."""

@@ -1,0 +1,119 @@
+"""The composition root: everything is built here from the settings and handed down."""
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from config.load import BadConfig
+from config.settings import SegmenterName, Settings
+from db.session import Sessions, open_database
+from dicom_out.destination import CStoreDestination, Destination
+from dicom_out.scu import Peer
+from inference.bundle import Bundle, demonstration, load_bundle
+from node import scp, ticks
+from node.intake import consider_studies
+from node.leases import expire_leases
+from node.outgoing import send_due
+from node.processes import WorkerProcess
+from node.receive import Arrival, receive
+
+if TYPE_CHECKING:
+    from inference.analyse import Models
+    from node.worker import Worker
+
+log = logging.getLogger(__name__)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def open_sessions(settings: Settings) -> Sessions:
+    settings.storage.folder.mkdir(parents=True, exist_ok=True)
+    return open_database(settings.storage.url)
+
+
+def open_bundle(settings: Settings) -> Bundle:
+    named = settings.inference.bundle
+    return load_bundle(demonstration() if named == "demonstration" else named)
+
+
+def destinations(settings: Settings) -> dict[str, Destination]:
+    own = settings.listener.ae_title
+    return {
+        d.name: CStoreDestination(
+            Peer(d.ae_title, d.host, d.port), calling_ae_title=own, timeout_s=settings.delivery.timeout_s
+        )
+        for d in settings.delivery.destinations
+    }
+
+
+def models(settings: Settings) -> "Models":
+    """The models, on their device. Only a worker calls this: torch is loaded here and nowhere earlier."""
+    from inference.analyse import Models
+    from inference.classifier import Classifier
+    from inference.targets import select_automatically
+    from inference.threshold import ThresholdSegmenter
+
+    rules = settings.inference
+    match rules.segmenter:
+        case SegmenterName.THRESHOLD:
+            segment = ThresholdSegmenter()
+    classify = Classifier(open_bundle(settings), device=rules.device, batch_size=rules.batch_size)
+    return Models(segment=segment, select=select_automatically, classify=classify)
+
+
+def worker(settings: Settings) -> "Worker":
+    from node.worker import Worker
+
+    name = f"{socket.gethostname()}-{os.getpid()}"
+    return Worker(name, open_sessions(settings), models(settings), settings, now)
+
+
+@contextmanager
+def running(settings: Settings, workers: WorkerProcess | None = None) -> Iterator[int]:
+    """The listener and the ticks for as long as the block runs; gives the port listened on."""
+    if not settings.listener.calling_ae_titles:
+        raise BadConfig("listener.calling_ae_titles: is empty, so that nobody could send; name the PACS")
+    sessions = open_sessions(settings)
+
+    def keep(content: bytes, arrival: Arrival) -> None:
+        receive(content, arrival, spool=settings.storage.spool, sessions=sessions, now=now())
+
+    with (
+        ticks.ticking(_ticks(settings, sessions, workers)),
+        scp.listening(settings.listener, keep) as port,
+    ):
+        log.info("listening", extra={"ae_title": settings.listener.ae_title, "port": port})
+        yield port
+
+
+def _ticks(
+    settings: Settings, sessions: Sessions, workers: WorkerProcess | None
+) -> dict[str, tuple[ticks.Tick, float]]:
+    rules = settings.ticks
+    thickness_mm = open_bundle(settings).preprocessing.slice_thickness_mm
+
+    def completion() -> None:
+        consider_studies(sessions, settings, model_thickness_mm=thickness_mm, now=now())
+
+    def leases() -> None:
+        expire_leases(sessions, settings.worker, now=now())
+
+    def delivery(name: str, destination: Destination) -> None:
+        send_due(sessions, name, destination, settings.delivery, settings.storage.outbox, now=now())
+
+    every: dict[str, tuple[ticks.Tick, float]] = {
+        "completion": (completion, rules.completion_s),
+        "leases": (leases, rules.leases_s),
+    }
+    for name, destination in destinations(settings).items():
+        every[f"delivery to {name}"] = (partial(delivery, name, destination), rules.delivery_s)
+    if workers is not None:
+        every["worker"] = (workers.ensure, rules.leases_s)
+    return every

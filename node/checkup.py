@@ -1,0 +1,77 @@
+"""`sedas-node check`: every part the node needs, tried once, each on its own line."""
+
+from collections.abc import Callable
+from functools import partial
+from uuid import uuid4
+
+from rich.console import Console
+
+from config.settings import Settings
+from db.session import DatabaseUnusable, installation_id
+from dicom_out.durable import write_durably
+from dicom_out.scu import Outcome, Peer, echo
+from inference.bundle import BadBundle
+from node import app
+
+EXPECTED = (OSError, DatabaseUnusable, BadBundle, ImportError, RuntimeError)
+"""What an unfit installation raises."""
+
+
+class Unfit(RuntimeError):
+    """A part that answers, and not as it should."""
+
+
+def checkup(settings: Settings, screen: Console) -> bool:
+    """Is everything fit to run? Prints one line for each part."""
+    parts: dict[str, Callable[[], str]] = {
+        "callers": partial(_callers, settings),
+        "storage": partial(_storage, settings),
+        "database": partial(_database, settings),
+        "models": partial(_models, settings),
+    }
+    for destination in settings.delivery.destinations:
+        peer = Peer(destination.ae_title, destination.host, destination.port)
+        parts[f"destination {destination.name}"] = partial(_destination, settings, peer)
+    fit = [_try(name, part, screen) for name, part in parts.items()]  # every part, also after a wrong one
+    return all(fit)
+
+
+def _try(name: str, part: Callable[[], str], screen: Console) -> bool:
+    try:
+        screen.print(f"[green]ok[/]    {name}: {part()}")
+    except EXPECTED as error:
+        screen.print(f"[red]wrong[/] {name}: {error}")
+        return False
+    return True
+
+
+def _callers(settings: Settings) -> str:
+    callers = settings.listener.calling_ae_titles
+    if not callers:
+        raise Unfit("listener.calling_ae_titles is empty, so that nobody could send")
+    return f"{', '.join(callers)} may send to {settings.listener.ae_title}"
+
+
+def _storage(settings: Settings) -> str:
+    for folder in (settings.storage.spool, settings.storage.outbox):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_durably(b"", folder / f"check-{uuid4()}").unlink()
+    return f"{settings.storage.folder} can be written"
+
+
+def _database(settings: Settings) -> str:
+    with app.open_sessions(settings)() as session:
+        return f"{session.get_bind().dialect.name}, installation {installation_id(session)}"
+
+
+def _models(settings: Settings) -> str:
+    models = app.models(settings)
+    parts = (models.segment.identity, models.classify.identity)
+    return "; ".join(f"{p.name} {p.version} ({p.digest[:12]})" for p in parts)
+
+
+def _destination(settings: Settings, peer: Peer) -> str:
+    result = echo(peer, calling_ae_title=settings.listener.ae_title)
+    if result.outcome is not Outcome.STORED:
+        raise Unfit(f"{peer.ae_title} at {peer.host}:{peer.port}: {result.answer}")
+    return f"{peer.ae_title} at {peer.host}:{peer.port} answers"

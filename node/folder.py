@@ -1,0 +1,117 @@
+"""`sedas-node analyse`: one study in a folder, without PACS or database. Start at `analyse_folder`."""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from config.settings import Settings
+from inference.analyse import Models, NoLungs
+from inference.volume import VolumeRefused
+from node import app
+from node.choice import Decision, decide
+from node.headers import Header, NotDicom, read_header
+from node.result_json import as_json
+from node.steps import Input, OnStage, Origin, Outcome, process
+
+INSTALLATION_ID = "00000000-0000-0000-0000-000000000000"
+"""Results made outside an installation; the same input gives the same UIDs everywhere."""
+
+
+class NotAnalysable(Exception):
+    """The folder holds nothing that can be analysed; the message says why."""
+
+
+NOTHING_TO_SAY_ABOUT = (NotAnalysable, VolumeRefused, NoLungs)
+"""What ends `analyse` with a reason and no result."""
+
+
+def analyse_folder(path: Path, out: Path, settings: Settings, screen: Console) -> None:
+    """Read, choose, analyse, write; and say what was found."""
+    folder = read_folder(path)
+    thickness_mm = app.open_bundle(settings).preprocessing.slice_thickness_mm
+    decision = choose(folder, settings, model_thickness_mm=thickness_mm)
+    for finding in decision.findings:
+        screen.print(f"{finding.event}: {finding.detail}")
+    with screen.status("loading the models") as status:
+        outcome = analyse_into(out, folder, decision, app.models(settings), settings, on_stage=status.update)
+    print_outcome(outcome, screen)
+    screen.print(f"{len(outcome.objects)} objects in {out / 'dicom'}, the result in {out / 'result.json'}")
+
+
+def print_outcome(outcome: Outcome, screen: Console) -> None:
+    found = outcome.analysis
+    if found.probability is None:
+        screen.print(f"no score: slice policy {found.slice_policy}")
+    else:
+        screen.print(
+            f"{found.label}, probability of PIMA {found.probability:.3f}, threshold {found.threshold:g}"
+        )
+    screen.print(f"{len(found.slices)} slices ({found.slice_policy}), lungs {found.lung_volume_ml:.0f} ml")
+    for quality in found.input_quality:
+        screen.print(f"{quality.code}: {quality.text}")
+    for statement in found.classifier.statements:
+        screen.print(statement)
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The DICOM images of one study, found in a folder."""
+
+    headers: tuple[Header, ...]
+    not_dicom: int
+
+    @property
+    def changed_at(self) -> datetime:
+        """When its last file was written: the instant its results carry, so that a repeat gives the same bytes."""
+        newest = max(header.path.stat().st_mtime for header in self.headers)
+        return datetime.fromtimestamp(int(newest), UTC)
+
+
+def read_folder(path: Path) -> Folder:
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    headers: list[Header] = []
+    for file in files:
+        try:
+            headers.append(read_header(file))
+        except NotDicom:
+            continue
+    if not headers:
+        raise NotAnalysable(f"expected a folder of DICOM images, found {len(files)} files and none is DICOM")
+    if (studies := len({h.study_instance_uid for h in headers})) > 1:
+        raise NotAnalysable(f"expected the images of one study, found {studies} studies")
+    return Folder(tuple(headers), not_dicom=len(files) - len(headers))
+
+
+def choose(folder: Folder, settings: Settings, *, model_thickness_mm: float) -> Decision:
+    """The series to analyse. Whoever names a folder means it: short series are not refused here."""
+    rules = settings.eligibility.model_copy(update={"minimum_slices": 2, "minimum_coverage_mm": 0.0})
+    decision = decide(folder.headers, rules, model_thickness_mm=model_thickness_mm)
+    if not decision.slices:
+        raise NotAnalysable(decision.reason)
+    return decision
+
+
+def analyse_into(
+    out: Path, folder: Folder, decision: Decision, models: Models, settings: Settings, *, on_stage: OnStage
+) -> Outcome:
+    """Write `out/result.json` and `out/dicom/*.dcm`, both or neither."""
+    inputs = [Input(h.path, hashlib.sha256(h.path.read_bytes()).hexdigest()) for h in decision.slices]
+    origin = Origin(INSTALLATION_ID, generation=1, at=folder.changed_at)
+    out.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(dir=out, prefix=".partial-"))
+    try:
+        outcome = process(inputs, models, settings, origin, partial / "dicom", on_stage=on_stage)
+        text = json.dumps(as_json(outcome), indent=2)
+        (partial / "result.json").write_text(text + "\n", encoding="utf-8")
+        shutil.rmtree(out / "dicom", ignore_errors=True)
+        (partial / "dicom").replace(out / "dicom")
+        (partial / "result.json").replace(out / "result.json")
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return outcome

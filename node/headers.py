@@ -1,0 +1,124 @@
+"""What the node needs to know of an image to decide about it, read without its pixels."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+from pydicom.multival import MultiValue
+
+Triple = tuple[float, float, float]
+
+_TAGS = [
+    "SpecificCharacterSet", "ImageType", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID",
+    "SeriesInstanceUID", "Modality", "StudyDescription", "SeriesDescription", "ProtocolName", "PatientID",
+    "IssuerOfPatientID", "PatientBirthDate", "PatientAge", "StudyDate", "BodyPartExamined",
+    "SliceThickness", "ConvolutionKernel", "ImageOrientationPatient", "ImagePositionPatient",
+    "SamplesPerPixel", "InstanceNumber",
+]  # fmt: skip
+
+
+class NotDicom(Exception):
+    """The file is not a DICOM object, or lacks the UIDs that every object has."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """The facts of one image that eligibility and choice look at."""
+
+    path: Path
+    sop_instance_uid: str
+    sop_class_uid: str
+    study_instance_uid: str
+    series_instance_uid: str
+    transfer_syntax_uid: str
+    patient_key: str  # a digest: tells patients apart, names nobody
+    modality: str
+    image_type: tuple[str, ...]
+    body_part: str
+    descriptions: str  # study, series and protocol, in words
+    kernel: str
+    slice_thickness_mm: float | None
+    row_direction: Triple | None
+    column_direction: Triple | None
+    position_mm: Triple | None
+    samples_per_pixel: int
+    age_years: float | None
+
+
+def read_header(path: Path) -> Header:
+    try:
+        ds = dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)
+        return _header(path, ds)
+    except (InvalidDicomError, AttributeError, EOFError, ValueError, NotImplementedError) as error:
+        raise NotDicom(f"not a readable DICOM object ({type(error).__name__})") from error
+
+
+def _header(path: Path, ds: Dataset) -> Header:
+    orientation = _numbers(ds.get("ImageOrientationPatient"), 6)
+    position = _numbers(ds.get("ImagePositionPatient"), 3)
+    return Header(
+        path=path,
+        sop_instance_uid=str(ds.SOPInstanceUID),
+        sop_class_uid=str(ds.SOPClassUID),
+        study_instance_uid=str(ds.StudyInstanceUID),
+        series_instance_uid=str(ds.SeriesInstanceUID),
+        transfer_syntax_uid=str(ds.file_meta.TransferSyntaxUID),
+        patient_key=_key(str(ds.get("PatientID", "")), str(ds.get("IssuerOfPatientID", ""))),
+        modality=str(ds.get("Modality", "")),
+        image_type=_texts(ds.get("ImageType")),
+        body_part=str(ds.get("BodyPartExamined") or ""),
+        descriptions=" ".join(
+            str(ds.get(k) or "") for k in ("StudyDescription", "SeriesDescription", "ProtocolName")
+        ).strip(),
+        kernel="\\".join(_texts(ds.get("ConvolutionKernel"))),
+        slice_thickness_mm=_number(ds.get("SliceThickness")),
+        row_direction=(orientation[0], orientation[1], orientation[2]) if orientation else None,
+        column_direction=(orientation[3], orientation[4], orientation[5]) if orientation else None,
+        position_mm=(position[0], position[1], position[2]) if position else None,
+        samples_per_pixel=int(ds.get("SamplesPerPixel") or 1),
+        age_years=_age_years(ds),
+    )
+
+
+def _key(*facts: str) -> str:
+    return hashlib.sha256("\0".join(facts).encode()).hexdigest()[:16]
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    return (
+        tuple(str(v).strip() for v in value)
+        if isinstance(value, MultiValue | list | tuple)
+        else (str(value).strip(),)
+    )
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return None if value in (None, "") else float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _numbers(value: Any, count: int) -> Sequence[float] | None:
+    numbers = [_number(text) for text in _texts(value)]
+    known = [n for n in numbers if n is not None]
+    return known if len(known) == len(numbers) == count else None
+
+
+def _age_years(ds: Dataset) -> float | None:
+    """Patient's Age (PS3.5 6.2, `nnnD|W|M|Y`), else from birth and study date, else None."""
+    age = str(ds.get("PatientAge") or "")
+    per_year = {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}
+    if len(age) == 4 and age[:3].isdigit() and age[3] in per_year:
+        return int(age[:3]) / per_year[age[3]]
+    born, studied = str(ds.get("PatientBirthDate") or ""), str(ds.get("StudyDate") or "")
+    if len(born) == len(studied) == 8 and (born + studied).isdigit():
+        return (int(studied) - int(born)) / 10000  # yyyymmdd: whole years are exact
+    return None

@@ -1,0 +1,91 @@
+"""From a received study to a job: complete, eligible, one series chosen; or rejected with the reason."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from config.settings import Settings
+from db import audit, instances, jobs
+from db.models import Instance, Job
+from db.session import Sessions
+from db.states import Event, State
+from node.choice import Decision, Finding, decide
+from node.completion import is_complete
+from node.headers import Header, NotDicom, read_header
+from node.receive import CT_CLASSES
+
+log = logging.getLogger(__name__)
+
+
+def consider_studies(
+    sessions: Sessions, settings: Settings, *, model_thickness_mm: float, now: datetime
+) -> None:
+    """Decide about every study that is complete by `now`."""
+    for job_id, study in _complete_studies(sessions, settings, now=now):
+        images = [i for i in study if i.sop_class_uid in CT_CLASSES]
+        headers, unreadable = _read(images, settings.storage.spool)
+        decision = decide(headers, settings.eligibility, model_thickness_mm=model_thickness_mm)
+        _settle(sessions, job_id, study, decision, unreadable, now=now)
+
+
+def _complete_studies(
+    sessions: Sessions, settings: Settings, *, now: datetime
+) -> list[tuple[int, Sequence[Instance]]]:
+    """The jobs whose study is complete, each with all that was received of it."""
+    complete = []
+    with sessions() as session:
+        for job in jobs.in_state(session, State.RECEIVING):
+            last = instances.last_received_at(session, job.study_instance_uid)
+            if last is not None and is_complete(settings.completion, last_received_at=last, now=now):
+                complete.append((job.id, instances.of_study(session, job.study_instance_uid)))
+    return complete
+
+
+def _read(images: Sequence[Instance], spool: Path) -> tuple[list[Header], list[Finding]]:
+    headers, unreadable = [], []
+    for image in images:
+        try:
+            headers.append(read_header(spool / image.path))
+        except NotDicom as error:
+            unreadable.append(Finding("image dropped", f"image {image.sop_instance_uid}: {error}"))
+        except OSError as error:
+            why_not = f"its file is not on disk ({error.strerror})"
+            unreadable.append(Finding("image dropped", f"image {image.sop_instance_uid}: {why_not}"))
+    return headers, unreadable
+
+
+def _settle(
+    sessions: Sessions,
+    job_id: int,
+    study: Sequence[Instance],
+    decision: Decision,
+    unreadable: Sequence[Finding],
+    *,
+    now: datetime,
+) -> None:
+    uid = study[0].study_instance_uid
+    with sessions.begin() as session:
+        job = session.get_one(Job, job_id)
+        if job.state is not State.RECEIVING or len(instances.of_study(session, uid)) != len(study):
+            return  # an image came while we looked; the next tick looks again
+        for finding in (*unreadable, *decision.findings):
+            audit.note(session, job, finding.event, now=now, detail=finding.detail)
+        if decision.slices:
+            chosen = {h.sop_instance_uid for h in decision.slices}
+            jobs.set_inputs(session, job, [i for i in study if i.sop_instance_uid in chosen])
+            jobs.advance(
+                session,
+                job,
+                Event.STUDY_COMPLETE,
+                now=now,
+                detail=f"{len(chosen)} slices of series {decision.series_instance_uid}",
+                series_instance_uid=decision.series_instance_uid,
+                completed_at=now,
+                reason="",
+            )
+        else:
+            jobs.advance(
+                session, job, Event.NOT_ELIGIBLE, now=now, detail=decision.reason, reason=decision.reason
+            )
+    log.info("study considered", extra={"study_instance_uid": uid, "reason": decision.reason})

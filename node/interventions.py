@@ -1,0 +1,55 @@
+"""What a person may ask of a job that has stopped: try again, or let its results go."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from db import deliveries, jobs, results
+from db.models import Job
+from db.session import Session, Sessions
+from db.states import Event, State
+
+
+class CannotIntervene(Exception):
+    """The job is not in a state where this can be asked."""
+
+
+def retry_job(sessions: Sessions, number: int, *, now: datetime) -> None:
+    with sessions.begin() as session:
+        retry(session, _job(session, number), now=now)
+
+
+def release_job(sessions: Sessions, number: int, destinations: Iterable[str], *, now: datetime) -> None:
+    with sessions.begin() as session:
+        release(session, _job(session, number), destinations, now=now)
+
+
+def _job(session: Session, number: int) -> Job:
+    job = session.get(Job, number)
+    if job is None:
+        raise CannotIntervene(f"there is no job {number}")
+    return job
+
+
+def retry(session: Session, job: Job, *, now: datetime) -> None:
+    """Try a failed delivery or analysis again, or look again at a rejected study."""
+    latest = jobs.latest_generation(session, job.study_instance_uid)
+    if latest is not None and latest.generation > job.generation:
+        raise CannotIntervene(f"job {job.id} has given way to generation {latest.generation} of its study")
+    if job.state is State.REJECTED:
+        jobs.advance(session, job, Event.RECONSIDERED, now=now, attempts=0)
+    elif job.state is not State.FAILED:
+        raise CannotIntervene(f"job {job.id} is {job.state}; only FAILED and REJECTED jobs are retried")
+    elif results.of_job(session, job) is None:
+        jobs.advance(session, job, Event.ANALYSIS_RETRIED, now=now, attempts=0, not_before=None, reason="")
+    else:
+        again = deliveries.unpark(session, job, now=now)
+        jobs.advance(session, job, Event.DELIVERY_RETRIED, now=now, detail=f"{again} objects", reason="")
+
+
+def release(session: Session, job: Job, destinations: Iterable[str], *, now: datetime) -> None:
+    """Let held results go to the destinations."""
+    result = results.of_job(session, job)
+    if job.state is not State.HELD or result is None:
+        raise CannotIntervene(f"job {job.id} is {job.state}; only HELD jobs are released")
+    deliveries.open_all(session, job, result, destinations, now=now)
+    jobs.advance(session, job, Event.RELEASED, now=now)

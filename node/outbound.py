@@ -1,0 +1,61 @@
+"""`sedas-node send` and `echo`: a person talks to a peer by hand."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+from dicom_out.scu import Outcome, Peer, SendResult, echo, send_files
+
+_PEER = re.compile(r"(?P<ae_title>[^@\\]{1,16})@(?P<host>.+):(?P<port>\d{1,5})")
+
+
+class BadPeer(Exception):
+    """Not an address of a peer."""
+
+
+def parse_peer(text: str) -> Peer:
+    parts = _PEER.fullmatch(text)
+    if parts is None or not 0 < int(parts["port"]) < 65536:
+        raise BadPeer(f"{text}: expected AET@HOST:PORT, such as ORTHANC@127.0.0.1:4242")
+    return Peer(parts["ae_title"], parts["host"], int(parts["port"]))
+
+
+def dicom_files(path: Path) -> list[Path]:
+    """The DICOM files at or below `path`: those with the prefix of PS3.10 section 7.1."""
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    return [file for file in files if _has_prefix(file)]
+
+
+def _has_prefix(file: Path) -> bool:
+    with file.open("rb") as content:
+        return content.read(132)[128:] == b"DICM"
+
+
+def send_path(path: Path, to: str, calling: str, screen: Console) -> bool:
+    """Send every DICOM file at `path`; were all of them stored?"""
+    peer = parse_peer(to)
+    files = dicom_files(path)
+    results = list(
+        track(send_files(files, peer, calling_ae_title=calling), "sending", total=len(files), console=screen)
+    )
+    print_answers(results, screen)
+    return bool(results) and all(result.outcome is Outcome.STORED for result in results)
+
+
+def print_answers(results: Sequence[SendResult], screen: Console) -> None:
+    """How many objects met with each answer."""
+    if not results:
+        screen.print("no DICOM file to send")
+    for (outcome, answer), count in Counter((r.outcome, r.answer) for r in results).items():
+        screen.print(f"{count} {outcome}" + (f": {answer}" if answer else ""))
+
+
+def echo_peer(to: str, calling: str, screen: Console) -> bool:
+    """Does the peer answer a C-ECHO?"""
+    result = echo(parse_peer(to), calling_ae_title=calling)
+    screen.print(f"{to} {result.outcome}" + (f": {result.answer}" if result.answer else ""))
+    return result.outcome is Outcome.STORED

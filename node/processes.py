@@ -1,0 +1,66 @@
+"""A worker as a child process: started again when it dies, stopped with its parent."""
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+log = logging.getLogger(__name__)
+
+_STOP_S = 25.0  # longer than one analysis takes; a killed worker's job goes back to the queue anyway
+
+
+class WorkerProcess:
+    """One `sedas-node worker`; `ensure` is a tick."""
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self._command = [sys.executable, "-m", "node", "worker", *arguments, "--parent", str(os.getpid())]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = False
+
+    def ensure(self) -> None:
+        """Start the process if it is not running."""
+        if self._stopped:
+            return
+        if self._process is not None:
+            if self._process.poll() is None:
+                return
+            log.error("worker died", extra={"exit_code": self._process.returncode})
+        self._process = subprocess.Popen(self._command)  # noqa: S603 - our own command
+        log.info("worker started", extra={"pid": self._process.pid})
+
+    def stop(self) -> None:
+        self._stopped = True
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+@contextmanager
+def worker_process(arguments: Sequence[str]) -> Iterator[WorkerProcess]:
+    process = WorkerProcess(arguments)
+    process.ensure()
+    try:
+        yield process
+    finally:
+        process.stop()
+
+
+def stop_with(parent: int, stop: threading.Event) -> None:
+    """Set `stop` once `parent` is gone, so that a killed node leaves no worker behind."""
+
+    def watch() -> None:
+        while not stop.wait(1.0):
+            if os.getppid() != parent:
+                log.warning("the node is gone, the worker stops")
+                stop.set()
+
+    threading.Thread(target=watch, name="parent watch", daemon=True).start()

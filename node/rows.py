@@ -1,0 +1,55 @@
+"""An outcome as database rows: `inference` and `db` never meet but here."""
+
+from pathlib import Path
+
+from db.models import FoundTarget, Job, QualityFinding, Result, ResultObject, SliceScore
+from inference.findings import Analysis
+from node.steps import Outcome
+
+
+def result_row(job: Job, outcome: Outcome, outbox: Path) -> Result:
+    found = outcome.analysis
+    return Result(
+        job_id=job.id,
+        digest=outcome.digest,
+        label=found.label,
+        probability=found.probability,
+        threshold=found.threshold,
+        slice_policy=found.slice_policy,
+        lung_volume_ml=found.lung_volume_ml,
+        classifier=found.classifier.name,
+        classifier_version=found.classifier.version,
+        classifier_digest=found.classifier.digest,
+        segmenter=found.segmenter.name,
+        segmenter_version=found.segmenter.version,
+        segmenter_digest=found.segmenter.digest,
+        seconds=outcome.total_s,
+        targets=_targets(found),
+        slices=[
+            SliceScore(rank=rank, sop_instance_uid=s.sop_instance_uid, probability=s.probability)
+            for rank, s in enumerate(found.slices)
+        ],
+        input_quality=[
+            QualityFinding(rank=rank, code=q.code, text=q.text) for rank, q in enumerate(found.input_quality)
+        ],
+        objects=[
+            ResultObject(
+                sop_instance_uid=made.sop_instance_uid,
+                rank=rank,
+                sop_class_uid=made.sop_class_uid,
+                path=str(made.path.relative_to(outbox)),
+                sha256=made.sha256,
+            )
+            for rank, made in enumerate(outcome.objects)
+        ],
+    )
+
+
+def _targets(found: Analysis) -> list[FoundTarget]:
+    if found.target is None:
+        return []
+    return [
+        FoundTarget(rank=rank, x_mm=x, y_mm=y, z_mm=z, size_mm=target.size_mm)
+        for rank, target in enumerate((found.target, *found.other_candidates))
+        for x, y, z in [target.position_mm]
+    ]

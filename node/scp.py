@@ -1,0 +1,140 @@
+"""The storage SCP: which associations and contexts it takes, and how it answers. All of pynetdicom's server side."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import Any, cast
+
+from pydicom.dataset import Dataset
+from pydicom.uid import (
+    JPEG2000,
+    UID,
+    Comprehensive3DSRStorage,
+    ComprehensiveSRStorage,
+    CTImageStorage,
+    DeflatedExplicitVRLittleEndian,
+    EnhancedCTImageStorage,
+    EnhancedSRStorage,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    KeyObjectSelectionDocumentStorage,
+    LegacyConvertedEnhancedCTImageStorage,
+    RLELossless,
+    RTStructureSetStorage,
+    SegmentationStorage,
+)
+from pynetdicom import AE, evt
+from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.events import Event
+
+from config.settings import Listener
+from dicom_out.identity import IMPLEMENTATION_CLASS_UID, implementation_version_name
+from node.receive import Arrival, NotStorable, OtherContent, WrongObject
+from node.status import StoreStatus
+
+log = logging.getLogger(__name__)
+
+Keep = Callable[[bytes, Arrival], object]
+"""Makes a DICOM file durable; raises NotStorable or OSError."""
+
+VERIFICATION = UID("1.2.840.10008.1.1")  # PS3.4 annex A: C-ECHO
+UNCOMPRESSED = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian)
+COMPRESSED = (
+    JPEGLosslessSV1, JPEGLSLossless, JPEGLSNearLossless, JPEG2000Lossless, JPEG2000, RLELossless,
+)  # fmt: skip
+IMAGES = (CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage, SegmentationStorage)
+DOCUMENTS = (
+    ComprehensiveSRStorage, Comprehensive3DSRStorage, EnhancedSRStorage, KeyObjectSelectionDocumentStorage,
+    RTStructureSetStorage,
+)  # fmt: skip
+
+CONTEXTS: Mapping[str, Sequence[str]] = {
+    **dict.fromkeys(IMAGES, (*UNCOMPRESSED, *COMPRESSED)),
+    **dict.fromkeys(DOCUMENTS, UNCOMPRESSED),
+}
+"""The transfer syntaxes that the node accepts, by SOP class."""
+
+
+@contextmanager
+def listening(
+    settings: Listener, keep: Keep, contexts: Mapping[str, Sequence[str]] = CONTEXTS
+) -> Iterator[int]:
+    """A storage and verification SCP for as long as the block runs; gives the port it listens on."""
+    ae = AE(ae_title=settings.ae_title)
+    ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
+    ae.implementation_version_name = implementation_version_name(version("sedas-node"))
+    ae.require_called_aet = True
+    ae.require_calling_aet = list(settings.calling_ae_titles)
+    ae.maximum_associations = settings.maximum_associations
+    ae.maximum_pdu_size = settings.maximum_pdu_bytes
+    ae.network_timeout = settings.network_timeout_s
+    ae.add_supported_context(VERIFICATION)
+    for sop_class, transfer_syntaxes in contexts.items():
+        ae.add_supported_context(sop_class, list(transfer_syntaxes))
+    handlers: list[tuple[Any, Any] | tuple[Any, Any, list[Any]]] = [
+        (evt.EVT_C_STORE, on_c_store, [keep]),
+        (evt.EVT_C_ECHO, on_c_echo),
+        (evt.EVT_REJECTED, on_rejected),
+    ]
+    server = ae.start_server((settings.host, settings.port), block=False, evt_handlers=handlers)
+    try:
+        yield int(cast("Any", server).socket.getsockname()[1])  # a server that does not block is never None
+    finally:
+        ae.shutdown()
+
+
+def on_c_store(event: Event, keep: Keep) -> Dataset:
+    sender = event.assoc.requestor.ae_title
+    request = cast("C_STORE", event.request)
+    arrival = Arrival(
+        calling_ae_title=sender,
+        sop_class_uid=str(request.AffectedSOPClassUID),
+        sop_instance_uid=str(request.AffectedSOPInstanceUID),
+    )
+    facts = {"sender": sender, "sop_instance_uid": arrival.sop_instance_uid}
+    try:
+        keep(event.encoded_dataset(), arrival)
+    except NotStorable as error:
+        log.warning("object refused", extra={**facts, "reason": str(error)})
+        return _answer(_status_of(error), str(error))
+    except OSError as error:
+        log.error("cannot store", extra={**facts, "reason": error.strerror or type(error).__name__})
+        return _answer(StoreStatus.OUT_OF_RESOURCES, "cannot store now, send again later")
+    log.debug("object stored", extra=facts)
+    return _answer(StoreStatus.SUCCESS)
+
+
+def on_c_echo(event: Event) -> int:
+    log.info("echo answered", extra={"sender": event.assoc.requestor.ae_title})
+    return StoreStatus.SUCCESS
+
+
+def on_rejected(event: Event) -> None:
+    log.warning(
+        "association rejected",
+        extra={"sender": event.assoc.requestor.ae_title, "address": event.assoc.requestor.address},
+    )
+
+
+def _status_of(error: NotStorable) -> StoreStatus:
+    match error:
+        case WrongObject():
+            return StoreStatus.DOES_NOT_MATCH_SOP_CLASS
+        case OtherContent():
+            return StoreStatus.OTHER_CONTENT_UNDER_KNOWN_UID
+        case _:
+            return StoreStatus.CANNOT_UNDERSTAND
+
+
+def _answer(status: StoreStatus, comment: str = "") -> Dataset:
+    """A C-STORE response; the comment (0000,0902) is LO: at most 64 characters, no patient's name."""
+    response = Dataset()
+    response.Status = int(status)
+    if comment:
+        response.ErrorComment = comment[:64]
+    return response

@@ -1,0 +1,113 @@
+"""From the files of one series to result objects on disk: the same steps for the worker and `sedas-node analyse`."""
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from pydicom import dcmread
+
+from config.settings import Settings
+from dicom_out import encode, identity
+from inference import analyse, volume
+from inference.findings import Analysis
+from node.release import level, released
+
+OnStage = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Input:
+    """One slice to analyse."""
+
+    path: Path
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Which run this is: facts that enter every UID of its results."""
+
+    installation_id: str
+    generation: int
+    at: datetime  # when the study was complete: the instant its results carry
+
+
+@dataclass(frozen=True)
+class Made:
+    """A result object on disk."""
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    path: Path
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of one series: what was found, and the objects that say so."""
+
+    analysis: Analysis
+    digest: str
+    objects: tuple[Made, ...]
+    encode_s: float
+    total_s: float
+
+
+def process(
+    inputs: Sequence[Input],
+    models: analyse.Models,
+    settings: Settings,
+    origin: Origin,
+    folder: Path,
+    *,
+    on_stage: OnStage,
+) -> Outcome:
+    """Analyse the slices and write the result objects into `folder`."""
+    started = time.perf_counter()
+    on_stage("load")
+    ct = volume.load([i.path for i in inputs])
+    analysis = analyse.analyse(
+        ct, models, minimum_lung_ml=settings.inference.minimum_lung_ml, on_stage=on_stage
+    )
+    on_stage("encode")
+    encoding = time.perf_counter()
+    digest = _digest(inputs, analysis, settings, origin)
+    provenance = identity.Provenance(
+        installation_id=origin.installation_id,
+        generation=origin.generation,
+        result_digest=digest,
+        at=origin.at,
+        software_version=version("sedas-node"),
+    )
+    sources = [dcmread(i.path, stop_before_pixels=True) for i in inputs]
+    objects = encode.encode(released(settings.release, analysis), sources, provenance)
+    made = tuple(_made(path) for path in encode.write(objects, folder))
+    ended = time.perf_counter()
+    return Outcome(analysis, digest, made, encode_s=ended - encoding, total_s=ended - started)
+
+
+def _digest(inputs: Sequence[Input], analysis: Analysis, settings: Settings, origin: Origin) -> str:
+    shown = level(settings.release, analysis.slice_policy)
+    return identity.result_digest(
+        input_digests=[i.sha256 for i in inputs],
+        annotation_digests=[],
+        bundle_digest=analysis.classifier.digest,
+        segmenter_digest=analysis.segmenter.digest,
+        settings=f"minimum_lung_ml={settings.inference.minimum_lung_ml} release={shown}",
+        software_version=version("sedas-node"),
+        at=origin.at,
+    )
+
+
+def _made(path: Path) -> Made:
+    ds = dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID", "SOPInstanceUID"])
+    return Made(
+        sop_instance_uid=str(ds.SOPInstanceUID),
+        sop_class_uid=str(ds.SOPClassUID),
+        path=path,
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+    )

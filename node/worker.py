@@ -1,0 +1,158 @@
+"""The worker: claims one job at a time, holds the models warm, keeps its lease alive while it works."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from config.settings import Settings
+from db import deliveries, jobs
+from db.models import Job
+from db.session import Sessions, installation_id
+from db.states import Event
+from inference.analyse import Models, NoLungs
+from inference.volume import VolumeRefused
+from node.release import next_event
+from node.retry import retry_after
+from node.rows import result_row
+from node.steps import Input, Origin, Outcome, process
+
+log = logging.getLogger(__name__)
+
+NOT_ANALYSABLE = (VolumeRefused, NoLungs)
+"""What no other attempt would change."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Worker:
+    name: str
+    sessions: Sessions
+    models: Models
+    settings: Settings
+    now: Callable[[], datetime] = utc_now
+
+    @property
+    def lease(self) -> timedelta:
+        return timedelta(seconds=self.settings.worker.lease_s)
+
+    def work(self, stop: threading.Event) -> None:
+        """Take jobs until `stop` is set."""
+        while not stop.is_set():
+            if not self.work_once():
+                stop.wait(self.settings.worker.poll_s)
+
+    def work_once(self) -> bool:
+        """Take one job to its next state; False when none waits."""
+        with self.sessions.begin() as session:
+            job = jobs.claim(session, worker=self.name, lease=self.lease, now=self.now())
+        if job is None:
+            return False
+        facts = {"job": job.id, "study_instance_uid": job.study_instance_uid}
+        log.info("job claimed", extra=facts)
+        try:
+            with self._kept_lease(job):
+                outcome = self._analyse(job)
+            self._store(job, outcome)
+        except jobs.LostRace:
+            log.warning("job lost to another worker", extra=facts)
+        except NOT_ANALYSABLE as refusal:
+            log.info("job not analysable", extra={**facts, "reason": str(refusal)})
+            self._end(job, Event.NOT_ANALYSABLE, str(refusal))
+        except Exception as error:  # one bad study must not end the worker; the job says what happened
+            log.exception("attempt failed", extra=facts)
+            self._try_again_or_give_up(job, error)
+        return True
+
+    def _analyse(self, job: Job) -> Outcome:
+        with self.sessions() as session:
+            slices = jobs.inputs(session, job)
+            installation = installation_id(session)
+        spool = self.settings.storage.spool
+        return process(
+            [Input(spool / s.path, s.sha256) for s in slices],
+            self.models,
+            self.settings,
+            Origin(installation, job.generation, job.completed_at or job.created_at),
+            self.settings.storage.outbox / job.study_instance_uid / str(job.generation),
+            on_stage=partial(_log_stage, job.id),
+        )
+
+    def _store(self, job: Job, outcome: Outcome) -> None:
+        """Outbox before state: rows of results and deliveries and the end of RUNNING, all or nothing."""
+        now, policy = self.now(), outcome.analysis.slice_policy
+        names = [d.name for d in self.settings.delivery.destinations]
+        event = next_event(self.settings.release, policy, destinations=len(names))
+        with self.sessions.begin() as session:
+            result = result_row(job, outcome, self.settings.storage.outbox)
+            session.add(result)
+            session.flush()
+            if event is Event.RESULTS_STORED:
+                deliveries.open_all(session, job, result, names, now=now)
+            jobs.supersede_held(session, job, now=now)
+            jobs.advance(session, job, event, now=now, owner=self.name, detail=_summary(outcome), reason="")
+        log.info("results stored", extra={"job": job.id, "objects": len(outcome.objects)})
+
+    def _try_again_or_give_up(self, job: Job, error: Exception) -> None:
+        reason = f"{type(error).__name__}: {error}"
+        wait = retry_after(error, job.attempts)
+        if wait is None or job.attempts >= self.settings.worker.maximum_attempts:
+            self._end(job, Event.GAVE_UP, reason)
+        else:
+            self._end(job, Event.ATTEMPT_FAILED, reason, not_before=self.now() + wait)
+
+    def _end(self, job: Job, event: Event, reason: str, *, not_before: datetime | None = None) -> None:
+        try:
+            with self.sessions.begin() as session:
+                jobs.advance(
+                    session,
+                    job,
+                    event,
+                    now=self.now(),
+                    owner=self.name,
+                    detail=reason,
+                    reason=reason,
+                    not_before=not_before,
+                )
+        except jobs.LostRace:
+            log.warning("job lost to another worker", extra={"job": job.id})
+
+    @contextmanager
+    def _kept_lease(self, job: Job) -> Iterator[None]:
+        """Renew the lease in a thread while the block works; a killed process stops renewing."""
+        done = threading.Event()
+
+        def renew() -> None:
+            while not done.wait(self.settings.worker.lease_s / 3):
+                try:
+                    with self.sessions.begin() as session:
+                        jobs.renew(session, job.id, worker=self.name, lease=self.lease, now=self.now())
+                except jobs.LostRace:
+                    return  # storing the results will meet the same guard
+
+        thread = threading.Thread(target=renew, name=f"lease of job {job.id}", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+
+def _log_stage(job_id: int, stage: str) -> None:
+    log.info("stage", extra={"job": job_id, "stage": stage})
+
+
+def _summary(outcome: Outcome) -> str:
+    found = outcome.analysis
+    score = "no score" if found.probability is None else f"{found.label}, probability {found.probability:.3f}"
+    return (
+        f"{score}, slices {found.slice_policy}: {len(found.slices)}, lungs {found.lung_volume_ml:.0f} ml, "
+        f"{len(outcome.objects)} objects, result {outcome.digest[:12]}"
+    )

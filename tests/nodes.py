@@ -1,0 +1,156 @@
+"""A real node in its own processes, as a site runs it, and a PACS that records what it is sent."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage
+
+from config.settings import Listener
+from db.session import Sessions, open_database
+from node import scp
+from node.receive import Arrival
+from tests.peers import wait_for
+
+SETTLED = {"DONE", "REJECTED", "FAILED", "SUPERSEDED"}
+
+
+@dataclass
+class Pacs:
+    """Every object it received, in order, by SOP Instance UID."""
+
+    port: int = 0
+    received: dict[str, list[bytes]] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def keep(self, content: bytes, arrival: Arrival) -> None:
+        with self._lock:
+            self.received.setdefault(arrival.sop_instance_uid, []).append(content)
+
+
+@contextmanager
+def recording_pacs(port: int = 0) -> Iterator[Pacs]:
+    pacs = Pacs()
+    listener = Listener(ae_title="PACS", host="127.0.0.1", port=port, calling_ae_titles=("SEDAS",))
+    contexts: Mapping[str, Sequence[str]] = dict.fromkeys(
+        (Comprehensive3DSRStorage, SecondaryCaptureImageStorage), scp.UNCOMPRESSED
+    )
+    with scp.listening(listener, pacs.keep, contexts) as actual:
+        pacs.port = actual
+        yield pacs
+
+
+@dataclass(frozen=True)
+class Node:
+    """A running `sedas-node run`."""
+
+    config: Path
+    port: int
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def jobs(self) -> list[dict[str, Any]]:
+        return _rows("jobs", "--json", "--config", str(self.config))
+
+    def audit(self) -> list[dict[str, Any]]:
+        return _rows("audit", "--json", "--config", str(self.config))
+
+    def settled(self, count: int = 1, timeout_s: float = 180.0) -> list[dict[str, Any]]:
+        """The jobs, once that many have ended and none is on its way."""
+
+        def ended() -> list[dict[str, Any]]:
+            every = self.jobs()
+            return every if len(every) >= count and all(j["state"] in SETTLED for j in every) else []
+
+        return wait_for(ended, f"{count} jobs to settle", timeout_s)
+
+    def sessions(self) -> Sessions:
+        folder = tomllib.loads(self.config.read_text())["storage"]["folder"]
+        return open_database(f"sqlite:///{folder}/sedas-node.sqlite")
+
+    def worker_pid(self) -> int | None:
+        """The process of its worker, if one is running."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return int(children[0]) if children else None
+
+    def kill(self) -> None:
+        """As the kernel or a power cut does: no goodbye."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+def _rows(*arguments: str) -> list[dict[str, Any]]:
+    """What a command prints as JSON."""
+    command = [sys.executable, "-m", "node", *arguments]
+    printed = subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
+    rows: list[dict[str, Any]] = json.loads(printed)
+    return rows
+
+
+def write_config(folder: Path, pacs_port: int, *, ae_title: str = "PACS", extra: str = "") -> Path:
+    """A configuration of a quick node below `folder` that delivers to that port."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "config.toml"
+    path.write_text(
+        f"""\
+[listener]
+host = "127.0.0.1"
+port = 0
+calling_ae_titles = ["PACS", "STORESCU", "ORTHANC"]
+[storage]
+folder = "{folder / "state"}"
+[completion]
+quiet_period_s = 2.0
+[worker]
+lease_s = 3.0
+poll_s = 0.1
+[delivery]
+first_retry_s = 0.5
+[[delivery.destinations]]
+name = "pacs"
+ae_title = "{ae_title}"
+host = "127.0.0.1"
+port = {pacs_port}
+[ticks]
+completion_s = 0.2
+delivery_s = 0.2
+leases_s = 0.5
+{extra}
+"""
+    )
+    return path
+
+
+@contextmanager
+def running_node(config: Path, *, with_worker: bool = True) -> Iterator[Node]:
+    """`sedas-node run` in a process of its own until the block ends."""
+    log = config.with_suffix(".log")
+    before = log.stat().st_size if log.exists() else 0
+    command = [sys.executable, "-m", "node", "run", "--config", str(config)]
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [*command, *(["--with-worker"] if with_worker else [])], stderr=output, env=os.environ
+        )
+    try:
+        port = wait_for(lambda: _listening_port(log, before), "the node to listen")
+        yield Node(config, port, process, log)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(60)
+
+
+def _listening_port(log: Path, start: int) -> int:
+    for line in log.read_bytes()[start:].decode().splitlines():
+        if line.startswith("{") and (entry := json.loads(line))["event"] == "listening":
+            return int(entry["port"])
+    return 0

@@ -1,0 +1,55 @@
+"""Completion, release and retry: facts in, a decision out."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from config.settings import Completion, Delivery, Release, ReleaseLevel, ReleaseTime
+from db.states import Event
+from inference.findings import SlicePolicy
+from node.completion import is_complete
+from node.release import level, next_event
+from node.retry import LIMITS, OTHERWISE, resend_after, retry_after
+
+
+def test_a_study_is_complete_after_the_quiet_period(now: datetime) -> None:
+    rules = Completion(quiet_period_s=10)
+    assert not is_complete(rules, last_received_at=now, now=now + timedelta(seconds=9.9))
+    assert is_complete(rules, last_received_at=now, now=now + timedelta(seconds=10))
+
+
+@pytest.mark.parametrize("policy", SlicePolicy)
+def test_each_slice_policy_has_its_release_level(policy: SlicePolicy) -> None:
+    rules = Release.model_validate({policy.value: ReleaseLevel.SHADOW})
+    assert level(rules, policy) is ReleaseLevel.SHADOW
+    assert next_event(rules, policy, destinations=1) is Event.RESULTS_KEPT
+
+
+@pytest.mark.parametrize(
+    ("when", "policy", "event"),
+    [
+        (ReleaseTime.AT_ONCE, SlicePolicy.AUTOMATIC, Event.RESULTS_STORED),
+        (ReleaseTime.ANNOTATED, SlicePolicy.AUTOMATIC, Event.RESULTS_HELD),
+        (ReleaseTime.ANNOTATED, SlicePolicy.ANNOTATED, Event.RESULTS_STORED),
+        (ReleaseTime.MANUAL, SlicePolicy.ANNOTATED, Event.RESULTS_HELD),
+    ],
+)
+def test_results_leave_when_the_rules_say(when: ReleaseTime, policy: SlicePolicy, event: Event) -> None:
+    assert next_event(Release(when=when), policy, destinations=1) is event
+
+
+def test_without_a_destination_results_stay() -> None:
+    assert next_event(Release(), SlicePolicy.AUTOMATIC, destinations=0) is Event.RESULTS_KEPT
+
+
+@pytest.mark.parametrize(("kind", "limit"), [*LIMITS.items(), (RuntimeError, OTHERWISE)])
+def test_an_analysis_is_tried_as_often_as_its_failure_deserves(kind: type[Exception], limit: int) -> None:
+    waits = [retry_after(kind(), attempts) for attempts in range(1, limit + 1)]
+    assert None not in waits[:-1]
+    assert waits[-1] is None
+
+
+def test_a_delivery_is_tried_for_ever_at_growing_intervals() -> None:
+    rules = Delivery(first_retry_s=30, longest_retry_s=3600)
+    waits = [resend_after(rules, attempts).total_seconds() for attempts in (0, 1, 2, 10, 10_000)]
+    assert waits == [30, 60, 120, 3600, 3600]
