@@ -1,0 +1,1 @@
+"""Result objects and the way to the PACS. Start at `encode.py`."""

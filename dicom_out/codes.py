@@ -1,0 +1,75 @@
+"""Every code the result objects use, once; private ones are of the scheme 99PIMAIPN (PS3.16 section 8.2)."""
+
+from highdicom.coding_schemes import CodingSchemeIdentificationItem
+from pydicom.sr.coding import Code
+
+from inference.findings import Analysis, Label, SlicePolicy
+
+PRIVATE_SCHEME = "99PIMAIPN"
+
+# document
+TITLE = Code("126001", "DCM", "Oncology Measurement Report")  # CID 7021; OHIF shows no 126000 without regions
+LANGUAGE = Code("en-US", "RFC5646", "English (United States)")
+PROCEDURE_REPORTED = Code("25045-6", "LN", "CT unspecified body region")  # CID 100 has no chest
+TRACKING_IDENTIFIER = Code("112039", "DCM", "Tracking Identifier")
+COMMENT = Code("121106", "DCM", "Comment")
+
+# findings
+NODULE = Code("786838002", "SCT", "Nodule of lung")
+MASS = Code("309529002", "SCT", "Lung mass")
+LUNG = Code("39607008", "SCT", "Lung")
+NODULE_BELOW_MM = 30.0  # Fleischner Society: at or above 3 cm it is a mass
+
+# measurements
+PROBABILITY = Code("P-PIMA", PRIVATE_SCHEME, "Model probability of PIMA")
+THRESHOLD = Code("THRESH", PRIVATE_SCHEME, "Probability from which the class is PIMA")
+SLICE_COUNT = Code("NSLICE", PRIVATE_SCHEME, "Number of scored slices")
+LONG_AXIS = Code("103339001", "SCT", "Long axis")
+VOLUME = Code("118565006", "SCT", "Volume")
+MEAN = Code("373098007", "SCT", "Mean")
+PERCENT = Code("%", "UCUM", "Percent")
+SLICES = Code("{slices}", "UCUM", "slices")
+MILLIMETER = Code("mm", "UCUM", "mm")
+MILLILITER = Code("ml", "UCUM", "milliliter")
+
+# evaluations and statements
+PREDICTED_CLASS = Code("CLASS", PRIVATE_SCHEME, "Predicted class (research)")
+CLASSES = {
+    Label.PIMA: Code("PIMA", PRIVATE_SCHEME, "Pulmonary invasive mucinous adenocarcinoma"),
+    Label.IPN: Code("IPN", PRIVATE_SCHEME, "Inflammatory pulmonary nodule"),
+}
+SLICE_SELECTION = Code("POLICY", PRIVATE_SCHEME, "Selection of the slices")
+POLICIES = {
+    SlicePolicy.ANNOTATED: Code("ANNOTATED", PRIVATE_SCHEME, "Target marked in the study"),
+    SlicePolicy.AUTOMATIC: Code("AUTOMATIC", PRIVATE_SCHEME, "Unconfirmed automatic candidate"),
+    SlicePolicy.NONE: Code("NONE", PRIVATE_SCHEME, "No target found"),
+}
+POSITION = Code("POSITION", PRIVATE_SCHEME, "Position of the centre")
+INPUT_QUALITY = Code("QUALITY", PRIVATE_SCHEME, "Input quality")
+LIMITATION = Code("LIMIT", PRIVATE_SCHEME, "Limitation")
+MODEL_STATEMENT = Code("MODEL", PRIVATE_SCHEME, "Statement of the model")
+
+# algorithms and equipment
+ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")  # CID 7162
+PROCESSING_EQUIPMENT = Code("109102", "DCM", "Processing Equipment")  # CID 7005
+
+# pictures
+VISUAL_EXPLANATION = Code("130401", "DCM", "Visual explanation")
+ILLUSTRATION = Code("121200", "DCM", "Illustration of ROI")  # CID 7003
+GRAD_CAM = Code("130403", "DCM", "Gradient-weighted class activation")  # CID 217
+SOURCE_IMAGE = Code("121322", "DCM", "Source image for image processing operation")  # CID 7202
+
+
+def finding(analysis: Analysis) -> Code | None:
+    """What a radiologist confirmed: a nodule below 3 cm or a mass; nothing for a candidate or no target."""
+    if analysis.slice_policy is not SlicePolicy.ANNOTATED or analysis.target is None:
+        return None
+    return NODULE if analysis.target.size_mm < NODULE_BELOW_MM else MASS
+
+
+def private_scheme() -> CodingSchemeIdentificationItem:
+    return CodingSchemeIdentificationItem(
+        designator=PRIVATE_SCHEME,
+        name="sedas-node: PIMA against IPN on chest CT",
+        responsible_organization="sedas-node",
+    )

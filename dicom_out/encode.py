@@ -1,0 +1,36 @@
+"""An analysis becomes DICOM: a picture of each key slice, and the report that refers to them.
+
+The same analysis, headers and provenance give the same bytes: no random number and no clock is read.
+"""
+
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+
+from pydicom.dataset import Dataset
+
+from dicom_out.capture import captures
+from dicom_out.durable import write_durably
+from dicom_out.header import SourceSeries
+from dicom_out.identity import Provenance
+from dicom_out.report import report
+from inference.findings import Analysis
+
+
+def encode(analysis: Analysis, sources: Sequence[Dataset], provenance: Provenance) -> tuple[Dataset, ...]:
+    """The pictures from feet to head and then the report; `sources` are the headers of the analysed series."""
+    series = SourceSeries.of(sources)
+    pictures = tuple(captures(analysis, series, provenance))
+    return (*pictures, report(analysis, series, pictures, provenance))
+
+
+def write(objects: Sequence[Dataset], folder: Path) -> list[Path]:
+    """Each object durably in a file named by its SOP Instance UID; writing it again changes nothing."""
+    return [write_durably(content(ds), folder / f"{ds.SOPInstanceUID}.dcm") for ds in objects]
+
+
+def content(ds: Dataset) -> bytes:
+    """The object as a file (PS3.10)."""
+    buffer = BytesIO()
+    ds.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()

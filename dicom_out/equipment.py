@@ -1,0 +1,86 @@
+"""Algorithms as DICOM describes them: each fact once, so that the places of IHE AIR table 6.5.3.1-1 agree."""
+
+from dataclasses import dataclass
+
+from highdicom.sr.coding import CodedConcept
+from highdicom.sr.templates import (
+    AlgorithmIdentification,
+    DeviceObserverIdentifyingAttributes,
+    ObserverContext,
+)
+from pydicom.dataset import Dataset
+from pydicom.sr.codedict import codes as standard
+from pydicom.sr.coding import Code
+
+from dicom_out import codes
+from dicom_out.identity import PRODUCT, device_uid
+from dicom_out.statements import ascii_text, build
+from inference.findings import AlgorithmIdentity
+
+
+@dataclass(frozen=True)
+class Device:
+    """One algorithm build, in the lengths of the DICOM attributes that name it (LO: 64 characters)."""
+
+    manufacturer: str
+    model_name: str
+    version: str
+    uid: str
+    build: tuple[str, ...]
+
+    @classmethod
+    def of(cls, algorithm: AlgorithmIdentity) -> "Device":
+        return cls(
+            manufacturer=_long_string(algorithm.manufacturer),
+            model_name=_long_string(algorithm.name),
+            version=_long_string(algorithm.version),
+            uid=device_uid(algorithm),
+            build=build(algorithm),
+        )
+
+
+def _long_string(text: str) -> str:
+    return ascii_text(text).replace("\\", "/").strip()[:64]
+
+
+def contributing_equipment(algorithm: AlgorithmIdentity, date_time: str) -> Dataset:
+    """An item of the Contributing Equipment Sequence (PS3.3 C.12.1)."""
+    device = Device.of(algorithm)
+    item = Dataset()
+    item.PurposeOfReferenceCodeSequence = [CodedConcept.from_code(codes.PROCESSING_EQUIPMENT)]
+    item.Manufacturer = device.manufacturer
+    item.ManufacturerModelName = device.model_name
+    item.SoftwareVersions = device.version
+    item.DeviceUID = device.uid
+    item.ContributionDateTime = date_time
+    item.ContributionDescription = "; ".join((PRODUCT, *device.build))
+    return item
+
+
+def algorithm_identification(
+    algorithm: AlgorithmIdentity, family: Code | None = None
+) -> AlgorithmIdentification:
+    """TID 4019."""
+    device = Device.of(algorithm)
+    return AlgorithmIdentification(
+        name=device.model_name,
+        version=device.version,
+        parameters=list(device.build) or None,
+        family=family,
+        manufacturer=device.manufacturer,
+    )
+
+
+def observer(algorithm: AlgorithmIdentity, installation_id: str) -> ObserverContext:
+    """TID 1002 and 1004: the algorithm is who says it."""
+    device = Device.of(algorithm)
+    return ObserverContext(
+        observer_type=standard.DCM.Device,
+        observer_identifying_attributes=DeviceObserverIdentifyingAttributes(
+            uid=device.uid,
+            name=PRODUCT,
+            manufacturer_name=device.manufacturer,
+            model_name=device.model_name,
+            serial_number=_long_string(installation_id),
+        ),
+    )

@@ -1,0 +1,87 @@
+"""The Structured Report: TID 1500 in a Comprehensive 3D SR, with the evidence it rests on."""
+
+from collections.abc import Iterator, Sequence
+
+import highdicom as hd
+from highdicom.sr.coding import CodedConcept
+from highdicom.sr.templates import LanguageOfContentItemAndDescendants, MeasurementReport, ObservationContext
+from pydicom.dataset import Dataset
+from pydicom.uid import Comprehensive3DSRStorage
+
+from dicom_out import codes
+from dicom_out.equipment import observer
+from dicom_out.groups import Scope, measurement_groups
+from dicom_out.header import TYPE_2, SourceSeries
+from dicom_out.identity import Kind, Provenance, ResultName, candidate_search
+from dicom_out.stamp import stamp
+from dicom_out.statements import NOT_REVIEWED
+from inference.findings import AlgorithmIdentity, Analysis, SlicePolicy
+
+SERIES_NUMBER = 9002
+
+
+def report(
+    analysis: Analysis, series: SourceSeries, pictures: Sequence[Dataset], provenance: Provenance
+) -> Dataset:
+    """The report on one analysis; `pictures` are those of its key slices, in their order."""
+    name = ResultName(analysis.study_instance_uid, analysis.series_instance_uid, provenance)
+    scope = Scope(analysis, series, tuple(pictures), name)
+    evidence = [_stand_in(ds) for ds in (*series.by_uid.values(), *pictures)]
+    ds = hd.sr.Comprehensive3DSR(
+        evidence=evidence,
+        content=_content(scope),
+        series_instance_uid=name.uid(Comprehensive3DSRStorage, Kind.REPORT_SERIES),
+        series_number=SERIES_NUMBER,
+        sop_instance_uid=name.uid(Comprehensive3DSRStorage, Kind.REPORT),
+        instance_number=1,
+        is_complete=True,
+        is_final=False,
+        is_verified=False,
+        coding_schemes=[codes.private_scheme()],
+        series_description="AI RESEARCH report PIMA/IPN",
+    )
+    ds.CompletionFlagDescription = NOT_REVIEWED
+    stamp(ds, series.reference, provenance, _algorithms(analysis, provenance))
+    return ds
+
+
+def _algorithms(analysis: Analysis, provenance: Provenance) -> Iterator[AlgorithmIdentity]:
+    yield analysis.classifier
+    yield analysis.segmenter
+    if analysis.slice_policy is SlicePolicy.AUTOMATIC:
+        yield candidate_search(provenance.software_version)
+
+
+def _stand_in(ds: Dataset) -> Dataset:
+    """An object's identity without its header: highdicom refuses odd values, and `stamp` copies the real ones."""
+    stand_in = Dataset()
+    for keyword in TYPE_2:
+        setattr(stand_in, keyword, None)
+    for keyword in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
+        setattr(stand_in, keyword, ds[keyword].value)
+    return stand_in
+
+
+def _content(scope: Scope) -> MeasurementReport:
+    installation_id = scope.name.provenance.installation_id
+    content = MeasurementReport(
+        observation_context=ObservationContext(
+            observer_device_context=observer(scope.analysis.classifier, installation_id)
+        ),
+        procedure_reported=codes.PROCEDURE_REPORTED,
+        imaging_measurements=list(measurement_groups(scope)),
+        title=codes.TITLE,
+        language_of_content_item_and_descendants=LanguageOfContentItemAndDescendants(
+            CodedConcept.from_code(codes.LANGUAGE)
+        ),
+    )
+    _separate(content)
+    return content
+
+
+def _separate(items: Sequence[Dataset]) -> None:
+    """Headings and values apart: with CONTINUOUS, which highdicom writes, OHIF prints values without names."""
+    for item in items:
+        if item.ValueType == "CONTAINER":
+            item.ContinuityOfContent = "SEPARATE"
+        _separate(item.get("ContentSequence", ()))

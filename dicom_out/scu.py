@@ -1,0 +1,203 @@
+"""C-ECHO and C-STORE as a client: what is offered, and what each answer of a peer means for a delivery.
+
+A peer's fault is never an exception here: it is the outcome of the files that it concerns.
+"""
+
+import socket
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from ssl import SSLContext
+
+from pydicom import dcmread
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filereader import read_file_meta_info
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom import AE, build_context, evt
+from pynetdicom.association import Association
+from pynetdicom.events import Event
+from pynetdicom.presentation import PresentationContext
+from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
+from pynetdicom.transport import AddressInformation, AssociationSocket
+
+from dicom_out.identity import IMPLEMENTATION_CLASS_UID, implementation_version_name
+
+MAX_PDU = 131072
+TIMEOUT_S = 60.0
+MOST_CONTEXTS = 128  # PS3.8 9.3.2.2: odd identifiers from 1 to 255
+_UNCOMPRESSED = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+
+
+class Outcome(StrEnum):
+    """What becomes of a file: it is there, it is worth another try, or a person has to look."""
+
+    STORED = "stored"
+    TRY_AGAIN = "try again"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Peer:
+    ae_title: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True)
+class SendResult:
+    """The answer to one file, or to one C-ECHO."""
+
+    outcome: Outcome
+    answer: str = ""  # in words, with the peer's Error Comment; empty for a plain success
+    status: int | None = None  # (0000,0900), where the peer gave one
+    path: Path | None = None
+
+
+def echo(peer: Peer, *, calling_ae_title: str = "SEDAS", timeout_s: float = TIMEOUT_S) -> SendResult:
+    """Is the peer there, and does it talk to us?"""
+    try:
+        association = _Entity(calling_ae_title).open(peer, [build_context(Verification)], timeout_s)
+    except NoConnection as error:
+        return SendResult(Outcome.TRY_AGAIN, str(error))
+    if not association.is_established:
+        return _unreached(association)
+    try:
+        return result_of(association.send_c_echo())
+    finally:
+        association.release()
+
+
+def send_files(
+    files: Sequence[Path], peer: Peer, *, calling_ae_title: str = "SEDAS", timeout_s: float = TIMEOUT_S
+) -> Iterator[SendResult]:
+    """Send the files over one association, each in its own transfer syntax, and yield the answers in their order.
+
+    Uncompressed ones are offered as Explicit and as Implicit VR Little Endian.
+    """
+    if not files:
+        return
+    try:
+        association = _Entity(calling_ae_title).open(peer, contexts(files), timeout_s)
+    except NoConnection as error:
+        yield from (SendResult(Outcome.TRY_AGAIN, str(error), path=path) for path in files)
+        return
+    try:
+        for path in files:
+            yield _send(association, path)
+    finally:
+        if association.is_established:
+            association.release()
+
+
+def contexts(files: Sequence[Path]) -> list[PresentationContext]:
+    """A context for each SOP class and kind of transfer syntax among the files, and no other."""
+    offered = dict.fromkeys(_offer(read_file_meta_info(path)) for path in files)
+    return [build_context(sop_class, list(syntaxes)) for sop_class, syntaxes in offered][:MOST_CONTEXTS]
+
+
+def _offer(meta: FileMetaDataset) -> tuple[UID, tuple[UID, ...]]:
+    syntax = meta.TransferSyntaxUID
+    return meta.MediaStorageSOPClassUID, _UNCOMPRESSED if syntax in _UNCOMPRESSED else (syntax,)
+
+
+class NoConnection(Exception):
+    """The peer's host is unknown or does not take a connection."""
+
+
+class _Entity(AE):
+    """An application entity for one association."""
+
+    _socket: socket.socket | None = None
+    _is_connected = False
+
+    def open(self, peer: Peer, offered: list[PresentationContext], timeout_s: float) -> Association:
+        self.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
+        self.implementation_version_name = implementation_version_name("")
+        self.connection_timeout = self.acse_timeout = self.dimse_timeout = self.network_timeout = timeout_s
+        try:
+            association = self.associate(
+                peer.host,
+                peer.port,
+                contexts=offered,
+                ae_title=peer.ae_title,
+                max_pdu=MAX_PDU,
+                evt_handlers=[(evt.EVT_CONN_OPEN, self._connected)],
+            )
+        except OSError as error:
+            raise NoConnection(f"no connection to {peer.host}: {error.strerror}") from error
+        if not self._is_connected:
+            if self._socket is not None:
+                self._socket.close()  # pynetdicom 3.0.4 forgets to, where the connection was refused
+            raise NoConnection(f"no connection to {peer.host} port {peer.port}")
+        return association
+
+    def _create_socket(
+        self, assoc: Association, address: AddressInformation, tls_args: tuple[SSLContext, str] | None
+    ) -> AssociationSocket:
+        """Small messages do not wait for the acknowledgement of the one before (Nagle), which costs 40 ms each."""
+        created = super()._create_socket(assoc, address, tls_args)
+        self._socket = created.socket
+        if self._socket is not None:
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return created
+
+    def _connected(self, _: Event) -> None:
+        self._is_connected = True
+
+
+def _send(association: Association, path: Path) -> SendResult:
+    if not association.is_established:
+        return _unreached(association, path)
+    ds = dcmread(path)
+    try:
+        return result_of(association.send_c_store(ds), path)
+    except (ValueError, AttributeError) as error:  # not accepted by the peer, or not what its header says
+        return SendResult(Outcome.REFUSED, str(error), path=path)
+    except RuntimeError:  # the association ended after the look at it above
+        return _unreached(association, path)
+
+
+def _unreached(association: Association, path: Path | None = None) -> SendResult:
+    """Without an association only a peer that takes none of the SOP classes refuses for good.
+
+    Every other reason, a rejected AE title too, is mended at the peer or the network and not at the file.
+    """
+    if association.rejected_contexts and not association.accepted_contexts:
+        return SendResult(Outcome.REFUSED, "no SOP class and transfer syntax was accepted", path=path)
+    if association.is_rejected:
+        return SendResult(Outcome.TRY_AGAIN, _rejection(association), path=path)
+    return SendResult(Outcome.TRY_AGAIN, "the association was aborted", path=path)
+
+
+def _rejection(association: Association) -> str:
+    answer = association.acceptor.primitive
+    reason = "" if answer is None else f": {answer.reason_str}"
+    return f"the association was rejected{reason}"
+
+
+def result_of(answer: Dataset, path: Path | None = None) -> SendResult:
+    """What the response to a C-STORE or C-ECHO means; an empty one is a timeout, an abort or nonsense."""
+    status = answer.get("Status")
+    if status is None:
+        return SendResult(Outcome.TRY_AGAIN, "no valid response", path=path)
+    if status == 0x0000:
+        return SendResult(Outcome.STORED, status=status, path=path)
+    comment = str(answer.get("ErrorComment") or "")
+    words = f"status {status:04X}" + (f": {comment}" if comment else "")
+    return SendResult(outcome_of(status), words, status, path)
+
+
+def outcome_of(status: int) -> Outcome:
+    """The table of PS3.4 B.2.3 and PS3.7 annex C: warnings are stored, lack of resources passes, the rest is final."""
+    match status:
+        case 0x0000 | 0x0001 | 0x0107 | 0x0116:
+            return Outcome.STORED
+        case _ if status >> 12 == 0xB:
+            return Outcome.STORED
+        case 0x0110 | 0x0210 | 0x0213:  # processing failure, duplicate message ID, resource limitation
+            return Outcome.TRY_AGAIN
+        case _ if status >> 8 == 0xA7:
+            return Outcome.TRY_AGAIN
+        case _:
+            return Outcome.REFUSED
