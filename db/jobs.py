@@ -46,7 +46,9 @@ def advance(
         raise LostRace(f"job {job.id} is no longer {before}" + (f" with {owner}" if owner else ""))
     note(session, job, event, now=now, detail=detail, before=before, after=after)
     session.flush()
-    session.refresh(job)
+    session.get_one(
+        Job, job.id, populate_existing=True
+    )  # the object in this session, if `job` is it, is fresh
 
 
 def image_arrived(session: Session, study_instance_uid: str, *, now: datetime) -> Job:

@@ -179,6 +179,7 @@ class SliceScore(Base):
     job_id: Mapped[int] = mapped_column(ForeignKey("results.job_id"), primary_key=True)
     rank: Mapped[int] = mapped_column(primary_key=True)  # from feet to head
     sop_instance_uid: Mapped[str]
+    instance_number: Mapped[int | None]
     probability: Mapped[float | None]
 
 

@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +20,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-screen = Console(highlight=False)
+screen = Console(highlight=False, soft_wrap=True)
 
 ConfigOption = Annotated[
     Path | None,
@@ -35,9 +35,10 @@ JobArgument = Annotated[int, typer.Argument(metavar="JOB", help="Its number in `
 @contextmanager
 def _complaining(*expected: type[Exception]) -> Iterator[None]:
     """An expected failure is one line on stderr and exit code 2, not a traceback."""
+    complaints: tuple[type[Exception], ...] = (BadConfig, *expected)
     try:
         yield
-    except (BadConfig, *expected) as error:
+    except complaints as error:
         typer.echo(f"sedas-node: {error}", err=True)
         raise typer.Exit(2) from None
 
@@ -60,19 +61,16 @@ def run(
     with_worker: Annotated[bool, typer.Option("--with-worker", help="Start a worker too.")] = False,
 ) -> None:
     """Run the node: listen for images, decide about studies, deliver results."""
+    from db.session import DatabaseUnusable
     from node import app
     from node.processes import worker_process
 
     settings = _settings(config)
     start_logging()
     stop = _stop_on_signals()
-    with _complaining(OSError), app.running(settings):
-        if not with_worker:
-            stop.wait()
-            return
-        with worker_process(["--config", str(config)] if config else []) as worker:
-            while not stop.wait(1.0):
-                worker.ensure()
+    workers = worker_process(["--config", str(config)] if config else []) if with_worker else nullcontext()
+    with _complaining(OSError, DatabaseUnusable), workers as process, app.running(settings, process):
+        stop.wait()
 
 
 @cli.command()

@@ -64,6 +64,10 @@ class Places:
         return self.folder / "node.toml"
 
     @property
+    def log(self) -> Path:
+        return self.folder / "worker.log"
+
+    @property
     def page(self) -> Path:
         return self.folder / "report.html"
 
@@ -74,7 +78,7 @@ def demonstrate(ct: Path | None, folder: Path, screen: Console) -> None:
     with _pacs(places) as pacs_port:
         settings = _configure(places, pacs_port)
         with (
-            worker_process(["--config", str(places.config)]) as workers,
+            worker_process(["--config", str(places.config)], places.log) as workers,
             app.running(settings, workers) as port,
         ):
             sessions = app.open_sessions(settings)
@@ -197,7 +201,7 @@ def _print_result(sessions: Sessions, job: Job, screen: Console) -> None:
                 f"Target       {size:.0f} mm, {result.slice_policy}; {len(result.targets) - 1} other candidates"
             )
         for score in result.slices:
-            screen.print(f"  slice {score.sop_instance_uid[-12:]}  {score.probability:.3f}")
+            screen.print(f"  slice {score.instance_number or '?':>4}  {score.probability:.3f}")
         if result.probability is not None:
             screen.print(
                 f"Probability  {result.probability:.3f} of PIMA (threshold {result.threshold:g}): {result.label}"
@@ -208,18 +212,17 @@ def _print_result(sessions: Sessions, job: Job, screen: Console) -> None:
 
 def _show(places: Places, screen: Console) -> None:
     """The report as a page and the pictures as PNG, and where they are."""
-    received = [dcmread(file) for file in sorted(places.pacs.glob("*.dcm"))]
+    received = [dcmread(file) for file in places.pacs.glob("*.dcm")]
+    received.sort(key=lambda ds: (ds.SeriesNumber, ds.InstanceNumber))
     screen.print(f"\nThe PACS received {len(received)} objects:")
     for ds in received:
         screen.print(f"  {ds.SOPClassUID.name}: {ds.SeriesDescription}")
-    pictures = {
-        str(ds.SOPInstanceUID): page.png(ds)
-        for ds in received
-        if ds.SOPClassUID == SecondaryCaptureImageStorage
-    }
-    for uid, png in pictures.items():
-        (places.folder / f"{uid}.png").write_bytes(png)
+    pictures: dict[str, bytes] = {}
+    for ds in (ds for ds in received if ds.SOPClassUID == SecondaryCaptureImageStorage):
+        picture = page.png(ds)
+        pictures[str(ds.SOPInstanceUID)] = picture
+        (places.folder / f"picture-{len(pictures)}.png").write_bytes(picture)
     for report in (ds for ds in received if ds.SOPClassUID == Comprehensive3DSRStorage):
         places.page.write_text(page.html(report, pictures), encoding="utf-8")
         screen.print(f"Report    {places.page}")
-    screen.print(f"Pictures  {places.folder}/*.png")
+    screen.print(f"Pictures  {places.folder}/picture-*.png")

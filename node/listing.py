@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from db import audit, jobs, results
 from db.models import Job
@@ -62,7 +62,7 @@ def _print(rows: Iterable[Row], screen: Console, nothing: str, *, as_json: bool)
     elif not every:
         screen.print(nothing)
     else:
-        table = Table(*every[0], show_lines=False)
+        table = Table(*(Column(name, overflow="fold") for name in every[0]))
         for row in every:
             table.add_row(*(_text(value) for value in row.values()))
         screen.print(table)

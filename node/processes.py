@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 log = logging.getLogger(__name__)
 
@@ -16,8 +17,9 @@ _STOP_S = 25.0  # longer than one analysis takes; a killed worker's job goes bac
 class WorkerProcess:
     """One `sedas-node worker`; `ensure` is a tick."""
 
-    def __init__(self, arguments: Sequence[str]) -> None:
+    def __init__(self, arguments: Sequence[str], log_file: Path | None) -> None:
         self._command = [sys.executable, "-m", "node", "worker", *arguments, "--parent", str(os.getpid())]
+        self._log_file = log_file
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = False
 
@@ -29,8 +31,14 @@ class WorkerProcess:
             if self._process.poll() is None:
                 return
             log.error("worker died", extra={"exit_code": self._process.returncode})
-        self._process = subprocess.Popen(self._command)  # noqa: S603 - our own command
+        self._process = self._start()
         log.info("worker started", extra={"pid": self._process.pid})
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        if self._log_file is None:
+            return subprocess.Popen(self._command)  # noqa: S603 - our own command
+        with self._log_file.open("ab") as output:
+            return subprocess.Popen(self._command, stdout=output, stderr=output)  # noqa: S603 - likewise
 
     def stop(self) -> None:
         self._stopped = True
@@ -45,8 +53,9 @@ class WorkerProcess:
 
 
 @contextmanager
-def worker_process(arguments: Sequence[str]) -> Iterator[WorkerProcess]:
-    process = WorkerProcess(arguments)
+def worker_process(arguments: Sequence[str], log_file: Path | None = None) -> Iterator[WorkerProcess]:
+    """A worker while the block runs; it writes to `log_file`, or where we write."""
+    process = WorkerProcess(arguments, log_file)
     process.ensure()
     try:
         yield process

@@ -73,7 +73,6 @@ def receive(content: bytes, arrival: Arrival, *, spool: Path, sessions: Sessions
     if _is_here(identity, digest, sessions):
         return identity
     path = Path(identity.study_instance_uid) / f"{digest}.dcm"
-    (spool / path).parent.mkdir(parents=True, exist_ok=True)
     write_durably(content, spool / path)
     instance = Instance(
         sop_instance_uid=identity.sop_instance_uid,

@@ -26,7 +26,12 @@ def result_row(job: Job, outcome: Outcome, outbox: Path) -> Result:
         seconds=outcome.total_s,
         targets=_targets(found),
         slices=[
-            SliceScore(rank=rank, sop_instance_uid=s.sop_instance_uid, probability=s.probability)
+            SliceScore(
+                rank=rank,
+                sop_instance_uid=s.sop_instance_uid,
+                instance_number=s.instance_number,
+                probability=s.probability,
+            )
             for rank, s in enumerate(found.slices)
         ],
         input_quality=[

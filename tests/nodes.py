@@ -79,7 +79,8 @@ class Node:
 
     def worker_pid(self) -> int | None:
         """The process of its worker, if one is running."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        threads = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        children = [child for thread in threads for child in thread.read_text().split()]
         return int(children[0]) if children else None
 
     def kill(self) -> None:

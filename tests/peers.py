@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -20,9 +21,14 @@ import pytest
 T = TypeVar("T")
 
 
+OWN_BIN = str(Path(sys.executable).parent)
+FOREIGN_PATH = os.pathsep.join(p for p in os.environ["PATH"].split(os.pathsep) if p != OWN_BIN)
+"""Without our environment's folder, where pynetdicom puts programs with DCMTK's names."""
+
+
 def require(program: str) -> str:
     """The path of a peer program; the test is skipped without it, or fails where peers are required."""
-    found = shutil.which(program)
+    found = shutil.which(program, path=FOREIGN_PATH)
     if found is None:
         reason = f"{program} is not installed; `make peers` installs it"
         if os.environ.get("SEDAS_REQUIRE_PEERS"):

@@ -78,10 +78,12 @@ def _send(node: Node, files: list[Path], *, kill_after: int | None = None) -> li
     for number, file in enumerate(files):
         if number == kill_after:
             node.kill()
-        if not assoc.is_established:
-            break
         ds = dcmread(file)
-        if assoc.send_c_store(ds).get("Status") == 0x0000:
+        try:
+            answer = assoc.send_c_store(ds)
+        except RuntimeError:  # the association is gone, and with it the node
+            break
+        if answer.get("Status") == 0x0000:
             acknowledged.append(str(ds.SOPInstanceUID))
     if assoc.is_established:
         assoc.release()

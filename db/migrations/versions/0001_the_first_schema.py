@@ -200,6 +200,7 @@ def upgrade() -> None:
         sa.Column("job_id", sa.Integer(), nullable=False),
         sa.Column("rank", sa.Integer(), nullable=False),
         sa.Column("sop_instance_uid", sa.Text(), nullable=False),
+        sa.Column("instance_number", sa.Integer(), nullable=True),
         sa.Column("probability", sa.Double(), nullable=True),
         sa.ForeignKeyConstraint(["job_id"], ["results.job_id"], name=op.f("fk_slice_scores_job_id")),
         sa.PrimaryKeyConstraint("job_id", "rank", name=op.f("pk_slice_scores")),
