@@ -1,0 +1,1 @@
+"""From CT slices to scores with their explanation. Start at `analyse.py`."""

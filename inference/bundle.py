@@ -1,0 +1,130 @@
+"""A model bundle: a folder with `bundle.json`, which says everything about the model, and its weights.
+
+Imports no torch: the service reads the card, only a worker loads the weights.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from inference.findings import AlgorithmIdentity
+
+CARD = "bundle.json"
+WEIGHTS = "model.safetensors"
+
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class BadBundle(ValueError):
+    """A folder that is no usable model bundle."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Architecture(_Part):
+    """What `resnet.py` and `attention.py` are built with."""
+
+    attention: Literal["se_das"] = "se_das"
+    fusion: Literal["sum", "max", "mean"] = "sum"
+    reduction: Annotated[int, Field(ge=1)] = 16
+    layers: tuple[int, int, int, int] = (3, 4, 6, 3)
+    strides: tuple[int, int, int, int] = (1, 2, 2, 2)
+    width: Annotated[int, Field(ge=1)] = 64
+    channels: Literal[1, 3] = 3
+
+
+class Preprocessing(_Part):
+    """In this order: slabs, in-plane resampling, crop or pad around the lungs, window, zero outside."""
+
+    slice_thickness_mm: Positive = 5.0
+    pixel_mm: Positive = 0.7
+    size: Annotated[int, Field(ge=32)] = 512
+    window_level_hu: float = -600.0
+    window_width_hu: Positive = 1500.0
+
+
+class ClassCode(_Part):
+    """A class of the model and its code in reports."""
+
+    label: Literal["PIMA", "IPN"]
+    meaning: Text
+
+
+class Metric(_Part):
+    """On patients that neither training nor selection has seen."""
+
+    name: Text
+    value: float
+    low: float  # 95 % interval
+    high: float
+    patients: Annotated[int, Field(ge=1)]
+
+
+class Card(_Part):
+    """What `bundle.json` holds."""
+
+    name: Text
+    version: Text
+    manufacturer: Text
+    architecture: Architecture
+    preprocessing: Preprocessing
+    threshold: Share = 0.5  # of the patient's probability, from which it reads PIMA
+    classes: tuple[ClassCode, ClassCode]  # positive first
+    training_data: Text
+    metrics: tuple[Metric, ...]
+    intended_use: Text
+    limits: tuple[Text, ...]
+    licence: Text
+    statements: tuple[Text, ...]  # what every output made with it must say
+    weights_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Bundle(BaseModel):
+    """A bundle whose weights are the ones its card was written for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    folder: Path
+    card: Card
+    digest: str  # sha256 of bundle.json, which holds the weights' own
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        return self.card.preprocessing
+
+    @property
+    def weights(self) -> Path:
+        return self.folder / WEIGHTS
+
+    @property
+    def identity(self) -> AlgorithmIdentity:
+        card = self.card
+        return AlgorithmIdentity(card.name, card.version, self.digest, card.manufacturer, card.statements)
+
+
+def load_bundle(folder: Path) -> Bundle:
+    try:
+        content = (folder / CARD).read_bytes()
+        card = Card.model_validate_json(content)
+        weights = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+    except OSError as error:
+        raise BadBundle(f"{folder.name}: {error.strerror}: {Path(error.filename).name}") from error
+    except ValidationError as error:
+        mistakes = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise BadBundle(f"{folder.name}/{CARD}: " + "; ".join(mistakes)) from None
+    if weights != card.weights_sha256:
+        raise BadBundle(
+            f"{folder.name}/{WEIGHTS}: sha256 is {weights[:12]}…, the card says {card.weights_sha256[:12]}…"
+        )
+    return Bundle(folder=folder, card=card, digest=hashlib.sha256(content).hexdigest())
+
+
+def demonstration() -> Path:
+    """The folder of the embedded model: trained on synthetic phantoms, of no clinical meaning."""
+    return Path(__file__).parent / "bundles" / "demonstration"

@@ -1,0 +1,173 @@
+"""A synthetic chest CT of known truth, for the demo, the tests and the demonstration model's training."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.extent import longest_axial_mm
+from inference.findings import Position
+from inference.synthetic.anatomy import Anatomy, draw_anatomy
+from inference.synthetic.lesions import draw_lesion, ipn_like, pima_like
+from inference.synthetic.study import SeriesFacts, ct_image
+from inference.synthetic.thorax import draw_thorax
+from inference.synthetic.tubes import Grid, Hu
+from inference.volume import CtVolume
+
+SHARP_KERNEL = "B70f"
+SOFT_KERNEL = "B40f"
+
+
+class LesionKind(StrEnum):
+    PIMA_LIKE = "pima_like"
+    IPN_LIKE = "ipn_like"
+
+
+@dataclass(frozen=True)
+class Phantom:
+    seed: int
+    hu: NDArray[np.int16]  # z, y, x; z from feet to head
+    spacing_mm: tuple[float, float, float]  # z, y, x
+    origin_mm: Position  # centre of the first voxel: ImagePositionPatient of the lowest slice
+    lungs: NDArray[np.bool_]  # z, y, x; lesion and vessels included, trachea not
+    lesion: NDArray[np.bool_]  # z, y, x; empty without a lesion
+    kind: LesionKind | None
+    position_mm: Position | None  # centre of the lesion
+    size_mm: float | None  # its longest diameter in an axial plane
+    kernel: str
+
+
+def chest(
+    *,
+    seed: int,
+    lesion: LesionKind | None,
+    size_mm: float | None = None,
+    slice_mm: float = 5.0,
+    pixel_mm: float = 0.7,
+    pixels: int = 512,
+    coverage_mm: float = 300.0,
+    kernel: str = SHARP_KERNEL,
+) -> Phantom:
+    """A chest drawn from `seed`; the person and the lesion do not depend on the sampling."""
+    rng = np.random.default_rng(seed)
+    person = draw_anatomy(rng)
+    grid = _grid(person, slice_mm, pixel_mm, pixels, coverage_mm)
+    hu, lungs = draw_thorax(person, grid, rng)
+    extent = np.zeros(hu.shape, dtype=np.bool_)
+    if lesion is not None:
+        extent = _add_lesion(hu, grid, person, lesion, size_mm, rng)
+    return Phantom(
+        seed=seed,
+        hu=_scanned(hu, kernel, rng),
+        spacing_mm=(slice_mm, pixel_mm, pixel_mm),
+        origin_mm=(float(grid.x[0]), float(grid.y[0]), float(grid.z[0])),
+        lungs=lungs | extent,
+        lesion=extent,
+        kind=lesion,
+        position_mm=_centre(extent, grid),
+        size_mm=longest_axial_mm(extent, (slice_mm, pixel_mm, pixel_mm)) or None,
+        kernel=kernel,
+    )
+
+
+def _grid(person: Anatomy, slice_mm: float, pixel_mm: float, pixels: int, coverage_mm: float) -> Grid:
+    across = ((np.arange(pixels) - (pixels - 1) / 2) * pixel_mm).astype(np.float32)
+    count = round(coverage_mm / slice_mm)
+    lowest = (person.height - coverage_mm) * 0.55
+    return Grid(
+        x=across,
+        y=across,
+        z=(lowest + (np.arange(count) + 0.5) * slice_mm).astype(np.float32),
+        pixel=pixel_mm,
+        thickness=slice_mm,
+    )
+
+
+def _add_lesion(
+    hu: Hu, grid: Grid, person: Anatomy, kind: LesionKind, size_mm: float | None, rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    match kind:
+        case LesionKind.PIMA_LIKE:
+            size = size_mm or float(np.clip(rng.lognormal(np.log(40.0), 0.4), 18.0, 80.0))
+            return draw_lesion(hu, grid, pima_like(size, person, rng), person)
+        case LesionKind.IPN_LIKE:
+            size = size_mm or float(np.clip(rng.lognormal(np.log(24.0), 0.35), 12.0, 50.0))
+            return draw_lesion(hu, grid, ipn_like(size, person, rng), person)
+
+
+def _scanned(hu: Hu, kernel: str, rng: np.random.Generator) -> NDArray[np.int16]:
+    """What the scanner's kernel makes of it: sharp edges and fine noise, or soft and coarse."""
+    noise = rng.standard_normal(hu.shape, dtype=np.float32)
+    if kernel == SHARP_KERNEL:
+        image = hu + 0.5 * (hu - _blurred(hu)) + rng.uniform(25, 50) * (noise - 0.6 * _blurred(noise))
+    else:
+        image = _blurred(hu) + rng.uniform(20, 35) * _blurred(noise)
+    image[hu <= -1024.0] = -1024.0
+    return np.clip(np.rint(image), -1024, 3071).astype(np.int16)
+
+
+def _blurred(image: Hu) -> Hu:
+    """In-plane, with weights 1 2 1."""
+    result = image
+    for axis in (1, 2):
+        result = 0.5 * result + 0.25 * (np.roll(result, 1, axis) + np.roll(result, -1, axis))
+    return result
+
+
+def _centre(extent: NDArray[np.bool_], grid: Grid) -> Position | None:
+    if not extent.any():
+        return None
+    z, y, x = (
+        float(axis[index].mean())
+        for axis, index in zip((grid.z, grid.y, grid.x), np.nonzero(extent), strict=True)
+    )
+    return (x, y, z)
+
+
+def as_volume(phantom: Phantom, *, series_number: int = 2) -> CtVolume:
+    """What `volume.load` makes of the files that `write_study` writes."""
+    series, count = _series(phantom, series_number), len(phantom.hu)
+    return CtVolume(
+        hu=phantom.hu,
+        spacing_mm=phantom.spacing_mm,
+        orientation=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
+        positions_mm=tuple(series.position_mm(index) for index in range(count)),
+        sop_instance_uids=tuple(series.sop_instance_uid(index) for index in range(count)),
+        instance_numbers=tuple(range(1, count + 1)),
+        study_instance_uid=series.study_instance_uid,
+        series_instance_uid=series.series_instance_uid,
+        kernel=phantom.kernel,
+        slice_thickness_mm=phantom.spacing_mm[0],
+        findings=(),
+        load_s=0.0,
+    )
+
+
+def write_study(
+    phantom: Phantom, folder: Path, *, series_number: int = 2, header: Mapping[str, object] | None = None
+) -> list[Path]:
+    """One CT file a slice, from feet to head; `header` replaces attributes by keyword in every file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    series = _series(phantom, series_number)
+    paths = []
+    for index, plane in enumerate(phantom.hu):
+        ds = ct_image(plane, index, series)
+        for keyword, value in (header or {}).items():
+            setattr(ds, keyword, value)
+        paths.append(folder / f"{series_number}-{index + 1:04d}.dcm")
+        ds.save_as(paths[-1], enforce_file_format=True)
+    return paths
+
+
+def _series(phantom: Phantom, number: int) -> SeriesFacts:
+    return SeriesFacts(
+        seed=phantom.seed,
+        case=f"{phantom.kind} {phantom.size_mm}",
+        number=number,
+        kernel=phantom.kernel,
+        spacing_mm=phantom.spacing_mm,
+        origin_mm=phantom.origin_mm,
+    )

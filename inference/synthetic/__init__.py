@@ -1,0 +1,1 @@
+"""The parts that `inference/phantom.py` is drawn from: a thorax, tubes and lesions of known shape."""

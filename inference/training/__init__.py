@@ -1,0 +1,1 @@
+"""Making the bundled models; the service never imports this package."""

@@ -1,0 +1,92 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from inference.analyse import Models, NoLungs, analyse, showing
+from inference.bundle import demonstration, load_bundle
+from inference.classifier import Classifier
+from inference.findings import Label, SlicePolicy, Target
+from inference.morphology import Mask
+from inference.phantom import LesionKind, Phantom, as_volume, chest
+from inference.preprocess import slabs
+from inference.targets import Region, select_automatically
+from inference.threshold import ThresholdSegmenter
+from inference.volume import CtVolume
+from tests.phantom import small_chest
+
+
+def nothing(_volume: CtVolume, _lungs: Mask) -> tuple[Region, ...]:
+    return ()
+
+
+@pytest.fixture(scope="module")
+def models() -> Models:
+    classify = Classifier(load_bundle(demonstration()))
+    return Models(segment=ThresholdSegmenter(), select=select_automatically, classify=classify)
+
+
+@pytest.fixture(scope="module")
+def phantom() -> Phantom:
+    return chest(seed=10, lesion=LesionKind.IPN_LIKE, pixels=256, pixel_mm=1.4)
+
+
+def test_a_lesion_is_found_scored_and_explained(models: Models, phantom: Phantom) -> None:
+    volume, stages = as_volume(phantom), list[str]()
+    analysis = analyse(volume, models, minimum_lung_ml=500.0, on_stage=stages.append)
+    assert stages == ["segment", "select", "classify"]
+    assert analysis.slice_policy is SlicePolicy.AUTOMATIC
+    assert analysis.target is not None
+    assert analysis.probability == pytest.approx(np.mean([s.probability for s in analysis.slices]))
+    assert analysis.probability is not None
+    assert analysis.label is (Label.PIMA if analysis.probability >= analysis.threshold else Label.IPN)
+    numbers = [s.instance_number for s in analysis.slices]
+    assert numbers == sorted(numbers, key=lambda n: n or 0)
+    hottest = max(float(s.heat.max()) for s in analysis.slices if s.heat is not None)
+    assert 0.9 < hottest <= 1.0
+    for scored in analysis.slices:
+        index = volume.sop_instance_uids.index(scored.sop_instance_uid)
+        assert np.array_equal(scored.hu, volume.hu[index])
+        assert scored.position_mm == volume.positions_mm[index]
+        assert scored.lesion.any()
+        assert scored.heat is not None
+        assert scored.heat.shape == scored.lesion.shape == scored.lungs.shape == scored.hu.shape
+
+
+def test_without_a_target_nothing_is_scored(models: Models) -> None:
+    blind = replace(models, select=nothing)
+    analysis = analyse(as_volume(small_chest()), blind, minimum_lung_ml=500.0)
+    assert analysis.slice_policy is SlicePolicy.NONE
+    assert (analysis.label, analysis.probability, analysis.target) == (None, None, None)
+    assert analysis.slices == ()
+    assert analysis.lung_volume_ml > 2500
+
+
+def test_too_little_lung_is_refused_with_the_numbers(models: Models) -> None:
+    with pytest.raises(NoLungs, match=r"\d+ ml of lung, need 20000 ml"):
+        analyse(as_volume(small_chest()), models, minimum_lung_ml=20_000.0)
+
+
+def test_the_same_volume_gives_the_same_analysis(models: Models, phantom: Phantom) -> None:
+    first, second = (analyse(as_volume(phantom), models, minimum_lung_ml=500.0) for _ in range(2))
+    assert first.probability == second.probability
+    assert first.target == second.target
+    assert all(
+        np.array_equal(a.heat, b.heat)
+        for a, b in zip(first.slices, second.slices, strict=True)
+        if a.heat is not None and b.heat is not None
+    )
+
+
+def test_a_slab_refers_to_all_its_slices(models: Models) -> None:
+    thin = chest(seed=10, lesion=LesionKind.IPN_LIKE, pixels=128, pixel_mm=2.8, slice_mm=1.25)
+    analysis = analyse(as_volume(thin), models, minimum_lung_ml=500.0)
+    assert analysis.slices
+    assert {len(s.source_uids) for s in analysis.slices} == {4}
+    assert all(s.sop_instance_uid in s.source_uids for s in analysis.slices)
+
+
+def test_a_lesion_thinner_than_half_a_slab_is_still_shown() -> None:
+    volume = replace(as_volume(small_chest()), spacing_mm=(1.25, 2.8, 2.8))
+    lesion = Region(Target((0.0, 0.0, 0.0), 5.0), (9, 10, 10), np.ones((1, 3, 3), dtype=np.bool_))
+    assert [slab.slices for slab in showing(lesion, volume, slabs(volume, 5.0))] == [(8, 9, 10, 11)]
