@@ -9,6 +9,8 @@ from sqlalchemy.orm import joinedload
 from db.models import Delivery, DeliveryState, Job, Result
 from db.session import Session
 
+MOST_AT_ONCE = 100  # after an outage, so that progress is noted on the way
+
 
 def open_all(
     session: Session, job: Job, result: Result, destinations: Iterable[str], *, now: datetime
@@ -36,6 +38,7 @@ def due(session: Session, destination: str, *, now: datetime) -> Sequence[Delive
         .where(Delivery.state == DeliveryState.WAITING, Delivery.next_attempt_at <= now)
         .where(Delivery.destination == destination)
         .order_by(Delivery.id)
+        .limit(MOST_AT_ONCE)
     )
     return session.scalars(query).all()
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from ssl import SSLContext
 
 from pydicom import dcmread
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, build_context, evt
@@ -26,6 +27,7 @@ from dicom_out.identity import IMPLEMENTATION_CLASS_UID, implementation_version_
 MAX_PDU = 131072
 TIMEOUT_S = 60.0
 MOST_CONTEXTS = 128  # PS3.8 9.3.2.2: odd identifiers from 1 to 255
+_UNREADABLE = (OSError, InvalidDicomError, AttributeError, EOFError)
 _UNCOMPRESSED = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 
 
@@ -75,10 +77,12 @@ def send_files(
 
     Uncompressed ones are offered as Explicit and as Implicit VR Little Endian.
     """
-    if not files:
+    offered = contexts(files)
+    if not offered:
+        yield from (_unreadable(path) for path in files)
         return
     try:
-        association = _Entity(calling_ae_title).open(peer, contexts(files), timeout_s)
+        association = _Entity(calling_ae_title).open(peer, offered, timeout_s)
     except NoConnection as error:
         yield from (SendResult(Outcome.TRY_AGAIN, str(error), path=path) for path in files)
         return
@@ -92,13 +96,18 @@ def send_files(
 
 def contexts(files: Sequence[Path]) -> list[PresentationContext]:
     """A context for each SOP class and kind of transfer syntax among the files, and no other."""
-    offered = dict.fromkeys(_offer(read_file_meta_info(path)) for path in files)
+    offered = dict.fromkeys(offer for path in files for offer in _offers(path))
     return [build_context(sop_class, list(syntaxes)) for sop_class, syntaxes in offered][:MOST_CONTEXTS]
 
 
-def _offer(meta: FileMetaDataset) -> tuple[UID, tuple[UID, ...]]:
-    syntax = meta.TransferSyntaxUID
-    return meta.MediaStorageSOPClassUID, _UNCOMPRESSED if syntax in _UNCOMPRESSED else (syntax,)
+def _offers(path: Path) -> Iterator[tuple[UID, tuple[UID, ...]]]:
+    """What this file needs; nothing for one that cannot be read."""
+    try:
+        meta = read_file_meta_info(path)
+        syntax, sop_class = meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID
+    except _UNREADABLE:
+        return
+    yield sop_class, _UNCOMPRESSED if syntax in _UNCOMPRESSED else (syntax,)
 
 
 class NoConnection(Exception):
@@ -149,13 +158,20 @@ class _Entity(AE):
 def _send(association: Association, path: Path) -> SendResult:
     if not association.is_established:
         return _unreached(association, path)
-    ds = dcmread(path)
+    try:
+        ds = dcmread(path)
+    except _UNREADABLE:
+        return _unreadable(path)
     try:
         return result_of(association.send_c_store(ds), path)
     except (ValueError, AttributeError) as error:  # not accepted by the peer, or not what its header says
         return SendResult(Outcome.REFUSED, str(error), path=path)
     except RuntimeError:  # the association ended after the look at it above
         return _unreached(association, path)
+
+
+def _unreadable(path: Path) -> SendResult:
+    return SendResult(Outcome.REFUSED, "the file is gone or is not DICOM", path=path)
 
 
 def _unreached(association: Association, path: Path | None = None) -> SendResult:

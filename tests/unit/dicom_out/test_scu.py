@@ -215,3 +215,13 @@ def test_a_peer_that_is_not_there_is_worth_another_try(host: str) -> None:
     result = echo(Peer("PEER", host, 9), timeout_s=1)
     assert result.outcome is Outcome.TRY_AGAIN
     assert result.answer.startswith(f"no connection to {host}")
+
+
+def test_a_file_that_is_gone_is_refused_and_the_others_are_sent(pictures: list[Path], tmp_path: Path) -> None:
+    rubbish = tmp_path / "rubbish.dcm"
+    rubbish.write_bytes(b"rubbish")
+    files = [tmp_path / "gone.dcm", pictures[0], rubbish]
+    with _peer(lambda _: 0x0000, sop_classes=[SecondaryCaptureImageStorage]) as peer:
+        outcomes = [answer.outcome for answer in send_files(files, peer)]
+        assert outcomes == [Outcome.REFUSED, Outcome.STORED, Outcome.REFUSED]
+        assert [answer.outcome for answer in send_files(files[:1], peer)] == [Outcome.REFUSED]
