@@ -43,4 +43,4 @@ class Classifier:
         features = self._network.features(images[:, None].to(self._device))
         probability = torch.sigmoid(self._network.head(features))
         size = (images.shape[1], images.shape[2])
-        return probability, evidence(features, self._network.fc.weight[0], size)
+        return probability, evidence(features, self._network.fc.weight[0], size, self._network.stride)

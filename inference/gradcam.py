@@ -13,12 +13,22 @@ from torch.nn import functional
 from inference.findings import Label
 
 
-def evidence(features: Tensor, weights: Tensor, size: tuple[int, int]) -> Tensor:
-    """For PIMA, signed, on the grid of the network's input: images, rows, columns."""
+def evidence(features: Tensor, weights: Tensor, size: tuple[int, int], stride: int) -> Tensor:
+    """For PIMA, signed, on the grid of the network's input: images, rows, columns.
+
+    With odd kernels and half padding a place k of the map is centred on pixel k * stride of the input,
+    not between its corners: plain enlargement would shift the heat by half a stride.
+    """
     places = features.shape[2] * features.shape[3]
     maps = torch.einsum("nkyx,k->nyx", features, weights) / places
-    enlarged = functional.interpolate(maps[:, None], size=size, mode="bilinear", align_corners=False)
-    return enlarged[:, 0]
+    padded = functional.pad(maps[:, None], (0, 1, 0, 1), mode="replicate")
+    enlarged = functional.interpolate(
+        padded,
+        size=(maps.shape[1] * stride + 1, maps.shape[2] * stride + 1),
+        mode="bilinear",
+        align_corners=True,
+    )
+    return enlarged[:, 0, : size[0], : size[1]]
 
 
 def heat(evidence_for_pima: NDArray[np.float32], label: Label) -> NDArray[np.float32]:

@@ -4,6 +4,7 @@ The head is global average pooling and one linear layer to one logit, on which t
 Grad-CAM in `gradcam.py` rests.
 """
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -48,6 +49,7 @@ class ResNet(nn.Module):
         """`channels` is 3 for a stem with ImageNet weights, which sees the grey image three times, or 1."""
         super().__init__()
         self.channels = channels
+        self.stride = 4 * math.prod(strides)  # pixels of the input from place to place of the last map
         self.conv1 = nn.Conv2d(channels, width, kernel_size=7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)

@@ -17,7 +17,16 @@ from safetensors.torch import save
 from inference.bundle import CARD, WEIGHTS, Architecture, Card, ClassCode, Metric, Preprocessing
 from inference.network import build
 from inference.resnet import ResNet
-from inference.training.cohort import Case, cases, patients, split
+from inference.training.cohort import (
+    Case,
+    MakeCase,
+    Patient,
+    cases,
+    drawn_case,
+    patients,
+    scanned_case,
+    split,
+)
 from inference.training.fit import Epoch, Recipe, fit, patient_scores
 from inference.training.metrics import Interval, auc_interval, wilson
 
@@ -25,7 +34,7 @@ from inference.training.metrics import Interval, auc_interval, wilson
 ARCHITECTURE = Architecture(layers=(1, 1, 1, 1), strides=(1, 2, 1, 1), width=12, channels=1)
 PREPROCESSING = Preprocessing(pixel_mm=1.4, size=256)
 THRESHOLD = 0.5
-SHARES = (0.65, 0.15)  # training and validation; the rest is held out
+SHARES = (0.75, 0.1)  # training and validation; the rest is held out
 
 
 def main() -> None:
@@ -33,10 +42,11 @@ def main() -> None:
     console = Console()
     torch.set_num_threads(options.processes)
     torch.use_deterministic_algorithms(True)
-    cohort = patients(options.cohort, options.seed)
-    made = cases(cohort, PREPROCESSING, options.processes)
-    shown = list(track(made, "phantoms", total=len(cohort), console=console))
-    train, validation, test = split(shown, SHARES)
+    parts = split(patients(options.cohort, options.seed), SHARES)
+    makes = (drawn_case, scanned_case, scanned_case)
+    train, validation, test = (
+        _made(part, make, options.processes, console) for part, make in zip(parts, makes, strict=True)
+    )
     torch.manual_seed(options.seed)
     network = build(ARCHITECTURE)
     recipe = Recipe(epochs=options.epochs, seed=options.seed)
@@ -44,6 +54,11 @@ def main() -> None:
     metrics = held_out(network, test, np.random.default_rng(options.seed))
     write_bundle(network, metrics, _training_data(train, validation, test, best), options.out)
     console.print(*(f"{m.name} {m.value:.3f} ({m.low:.3f} to {m.high:.3f})" for m in metrics), sep="\n")
+
+
+def _made(part: Sequence[Patient], make: MakeCase, processes: int, console: Console) -> list[Case]:
+    made = cases(part, PREPROCESSING, make, processes)
+    return list(track(made, "phantoms", total=len(part), console=console))
 
 
 def held_out(network: ResNet, test: Sequence[Case], rng: np.random.Generator) -> tuple[Metric, ...]:
@@ -115,9 +130,9 @@ def _line(epoch: Epoch) -> str:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train the demonstration bundle on synthetic phantoms.")
     parser.add_argument("--out", type=Path, required=True, help="folder to write the bundle to")
-    parser.add_argument("--cohort", type=int, default=200, help="number of phantoms")
+    parser.add_argument("--cohort", type=int, default=400, help="number of phantoms")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--epochs", type=int, default=16)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--processes", type=int, default=2)
     return parser.parse_args()
 

@@ -12,7 +12,16 @@ from inference.network import build
 from inference.phantom import LesionKind
 from inference.resnet import ResNet
 from inference.training.augment import augmented
-from inference.training.cohort import Case, Patient, case, patients, split
+from inference.training.cohort import (
+    MOST_SLICES,
+    Case,
+    MakeCase,
+    Patient,
+    drawn_case,
+    patients,
+    scanned_case,
+    split,
+)
 from inference.training.fit import Epoch, Recipe, fit, patient_scores
 from inference.training.metrics import NotComputable, auc, auc_interval, wilson
 
@@ -24,7 +33,7 @@ def drawn(seed: int, kind: LesionKind) -> Case:
     images = np.random.default_rng(seed).random((2, 64, 64)).astype(np.float16) * 0.2
     if kind is LesionKind.PIMA_LIKE:
         images[:, 20:44, 20:44] += 0.7
-    return Case(Patient(seed, kind), images.astype(np.float16))
+    return Case(Patient(seed, kind, 30.0), images.astype(np.float16))
 
 
 COHORT = [drawn(p.seed, p.kind) for p in patients(8, seed=1)]
@@ -60,16 +69,17 @@ def test_no_improvement_ends_the_training_and_the_best_weights_stay() -> None:
 
 
 def test_no_patient_is_in_two_parts_and_each_part_has_both_classes() -> None:
-    parts = split([drawn(p.seed, p.kind) for p in patients(20, seed=3)], (0.6, 0.2))
-    seeds = [{c.patient.seed for c in part} for part in parts]
+    parts = split(patients(20, seed=3), (0.6, 0.2))
+    seeds = [{patient.seed for patient in part} for part in parts]
     assert [len(part) for part in parts] == [12, 4, 4]
     assert len(set.union(*seeds)) == 20
-    assert all(sum(c.patient.is_pima for c in part) * 2 == len(part) for part in parts)
+    assert all(sum(patient.is_pima for patient in part) * 2 == len(part) for part in parts)
 
 
-def test_a_case_holds_the_slices_that_show_the_lesion() -> None:
-    made = case(Patient(4, LesionKind.IPN_LIKE), Preprocessing(pixel_mm=2.8, size=128))
-    assert 1 < len(made.images) <= 6
+@pytest.mark.parametrize("make", [drawn_case, scanned_case])
+def test_a_case_holds_the_slices_that_show_the_lesion(make: MakeCase) -> None:
+    made = make(Patient(4, LesionKind.IPN_LIKE, 30.0), Preprocessing(pixel_mm=2.8, size=128))
+    assert 1 < len(made.images) <= MOST_SLICES
     assert made.images.shape[1:] == (128, 128)
     assert 0 <= made.images.min() < made.images.max() <= 1
 
