@@ -10,11 +10,11 @@ class Sharpness(StrEnum):
     UNKNOWN = "unknown"
 
 
-_GE_SHARP = {"LUNG", "BONE", "BONEPLUS", "EDGE", "CHST", "CHEST", "ULTRA"}
-_GE_SOFT = {"SOFT", "STANDARD", "STND"}
+_GE_SHARP = ("LUNG", "BONE", "EDGE", "CHST", "CHEST", "ULTRA")  # and with PLUS, + or a number behind
+_GE_SOFT = ("SOFT", "STANDARD", "STND")
 _PHILIPS_SHARP = {"D", "E", "L", "YA", "YB", "YC", "YD"}
 _PHILIPS_SOFT = {"A", "B", "C", "IA", "IB", "SA", "SB"}
-_SIEMENS = re.compile(r"(?:[BHIU][A-Z]?)(\d{2})[A-Z]{0,2}(?:[\\/].*)?")  # B70f, Br40d\3, I50f, Bl57d
+_SIEMENS = re.compile(r"(?:[ABHIUQSTD][A-Z]?)(\d{2})[A-Z]{0,2}(?:[\\/].*)?")  # B70f, Br40d\3, I50f, Bl57d
 _CANON = re.compile(r"FC(\d{2})")
 _SIEMENS_SHARP_FROM = 50
 
@@ -27,10 +27,10 @@ def sharpness(kernel: str) -> Sharpness:
     if canon := _CANON.match(name):
         number = int(canon[1])
         return _sharp_if(30 <= number < 40 or 50 <= number < 60 or 80 <= number < 90)
-    word = name.split("\\")[0]
-    if word in _GE_SHARP | _PHILIPS_SHARP:
+    word = name.split("\\")[0].removeprefix("HD")
+    if word in _PHILIPS_SHARP or word.startswith(_GE_SHARP):
         return Sharpness.SHARP
-    return Sharpness.SOFT if word in _GE_SOFT | _PHILIPS_SOFT else Sharpness.UNKNOWN
+    return Sharpness.SOFT if word in _PHILIPS_SOFT or word.startswith(_GE_SOFT) else Sharpness.UNKNOWN
 
 
 def _sharp_if(sharp: bool) -> Sharpness:

@@ -1,12 +1,13 @@
 """Which images of a study are analysed, and why the others are not. Pure: headers in, a decision out."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from config.settings import Eligibility
 from inference.kernels import Sharpness, sharpness
-from node.eligibility import coverage_mm, why_not_image, why_not_series
+from node.eligibility import coverage_mm, typical, why_not_image, why_not_series
 from node.headers import Header
 
 _BEST_FIRST = (Sharpness.SHARP, Sharpness.UNKNOWN, Sharpness.SOFT)
@@ -84,26 +85,33 @@ def _why_not(images: Sequence[Header], usable: Sequence[Header], rules: Eligibil
 
 def _summary(findings: Iterable[Finding]) -> str:
     series = [f.detail for f in findings if f.event == "series not eligible"]
-    return "no series can be analysed: " + "; ".join(series)
+    return "no series can be analysed: " + ("; ".join(series) or "none of the images can be read")
 
 
 def _rank(slices: Sequence[Header], model_thickness_mm: float) -> tuple[int, float, float, int, str]:
     """The smallest comes first; the UID settles ties, so that the order of arrival never does."""
-    thickness = slices[0].slice_thickness_mm or model_thickness_mm
+    most = typical(slices)
     return (
-        _BEST_FIRST.index(sharpness(slices[0].kernel)),
-        abs(thickness - model_thickness_mm),
+        _BEST_FIRST.index(sharpness(most.kernel)),
+        abs(_thickness_mm(slices) - model_thickness_mm),
         -round(coverage_mm(slices)),
         -len(slices),
-        slices[0].series_instance_uid,
+        most.series_instance_uid,
     )
 
 
+def _thickness_mm(slices: Sequence[Header]) -> float:
+    """As the header says; where it says nothing, the mean distance of the slices."""
+    return typical(slices).slice_thickness_mm or coverage_mm(slices) / max(len(slices) - 1, 1)
+
+
 def _describe(slices: Sequence[Header]) -> str:
-    kernel = slices[0].kernel or "(no name)"
-    thickness = slices[0].slice_thickness_mm
-    mm = "unknown thickness" if thickness is None else f"{thickness:g} mm"
-    return f"{sharpness(slices[0].kernel)} kernel {kernel}, {mm}, {len(slices)} slices over {coverage_mm(slices):.0f} mm"
+    kernel = typical(slices).kernel
+    name = kernel if re.fullmatch(r"[\w+./\\ -]{1,40}", kernel) else "(no name)"
+    return (
+        f"{sharpness(kernel)} kernel {name}, {_thickness_mm(slices):g} mm, "
+        f"{len(slices)} slices over {coverage_mm(slices):.0f} mm"
+    )
 
 
 def _compare(other: Sequence[Header], chosen: Sequence[Header]) -> str:

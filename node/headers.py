@@ -1,6 +1,7 @@
 """What the node needs to know of an image to decide about it, read without its pixels."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,9 @@ Triple = tuple[float, float, float]
 _TAGS = [
     "SpecificCharacterSet", "ImageType", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID",
     "SeriesInstanceUID", "Modality", "StudyDescription", "SeriesDescription", "ProtocolName", "PatientID",
-    "IssuerOfPatientID", "PatientBirthDate", "PatientAge", "StudyDate", "BodyPartExamined",
+    "PatientBirthDate", "PatientAge", "StudyDate", "BodyPartExamined",
     "SliceThickness", "ConvolutionKernel", "ImageOrientationPatient", "ImagePositionPatient",
-    "SamplesPerPixel", "InstanceNumber",
+    "SamplesPerPixel", "InstanceNumber", "RescaleType",
 ]  # fmt: skip
 
 
@@ -40,13 +41,15 @@ class Header:
     modality: str
     image_type: tuple[str, ...]
     body_part: str
-    descriptions: str  # study, series and protocol, in words
+    series_words: str  # series description and protocol name
+    study_words: str  # study description: may speak of other series
     kernel: str
     slice_thickness_mm: float | None
     row_direction: Triple | None
     column_direction: Triple | None
     position_mm: Triple | None
     samples_per_pixel: int
+    rescale_type: str  # what the rescaled values are, if it is said (PS3.3 C.11.1.1.2)
     age_years: float | None
 
 
@@ -68,25 +71,25 @@ def _header(path: Path, ds: Dataset) -> Header:
         study_instance_uid=str(ds.StudyInstanceUID),
         series_instance_uid=str(ds.SeriesInstanceUID),
         transfer_syntax_uid=str(ds.file_meta.TransferSyntaxUID),
-        patient_key=_key(str(ds.get("PatientID", "")), str(ds.get("IssuerOfPatientID", ""))),
+        patient_key=_key(str(ds.get("PatientID") or "").strip()),
         modality=str(ds.get("Modality", "")),
         image_type=_texts(ds.get("ImageType")),
         body_part=str(ds.get("BodyPartExamined") or ""),
-        descriptions=" ".join(
-            str(ds.get(k) or "") for k in ("StudyDescription", "SeriesDescription", "ProtocolName")
-        ).strip(),
+        series_words=f"{ds.get('SeriesDescription') or ''} {ds.get('ProtocolName') or ''}".strip(),
+        study_words=str(ds.get("StudyDescription") or ""),
         kernel="\\".join(_texts(ds.get("ConvolutionKernel"))),
-        slice_thickness_mm=_number(ds.get("SliceThickness")),
+        slice_thickness_mm=_number(ds.get("SliceThickness")) or None,
         row_direction=(orientation[0], orientation[1], orientation[2]) if orientation else None,
         column_direction=(orientation[3], orientation[4], orientation[5]) if orientation else None,
         position_mm=(position[0], position[1], position[2]) if position else None,
-        samples_per_pixel=int(ds.get("SamplesPerPixel") or 1),
+        samples_per_pixel=round(_number(ds.get("SamplesPerPixel")) or 1),
+        rescale_type=str(ds.get("RescaleType") or "").strip(),
         age_years=_age_years(ds),
     )
 
 
-def _key(*facts: str) -> str:
-    return hashlib.sha256("\0".join(facts).encode()).hexdigest()[:16]
+def _key(patient_id: str) -> str:
+    return hashlib.sha256(patient_id.encode()).hexdigest()[:16]
 
 
 def _texts(value: Any) -> tuple[str, ...]:
@@ -100,10 +103,12 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 def _number(value: Any) -> float | None:
+    """A finite number, or None for anything else that a header may hold."""
     try:
-        return None if value in (None, "") else float(value)
+        number = float(value)
     except (TypeError, ValueError):
         return None
+    return number if math.isfinite(number) else None
 
 
 def _numbers(value: Any, count: int) -> Sequence[float] | None:

@@ -19,13 +19,15 @@ SLICE = Header(
     modality="CT",
     image_type=("ORIGINAL", "PRIMARY", "AXIAL"),
     body_part="CHEST",
-    descriptions="Thorax routine",
+    series_words="Thorax routine",
+    study_words="",
     kernel="B70f",
     slice_thickness_mm=5.0,
     row_direction=(1.0, 0.0, 0.0),
     column_direction=(0.0, 1.0, 0.0),
     position_mm=(0.0, 0.0, 0.0),
     samples_per_pixel=1,
+    rescale_type="HU",
     age_years=60.0,
 )
 

@@ -59,7 +59,7 @@ def test_a_folder_without_dicom_is_refused_and_nothing_is_left(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("folder", "reason"),
     [
-        ("awkward/gantry_tilt", "not a chest: BRAIN"),
+        ("awkward/gantry_tilt", "not a chest: it says BRAIN"),
         ("awkward/localizer", "its image type says LOCALIZER"),
         ("chest/lungmask_slice", "no series can be analysed"),
     ],

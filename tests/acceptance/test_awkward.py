@@ -30,7 +30,7 @@ def test_awkward_studies_end_with_their_reason_and_the_next_one_is_analysed(
     truncated = tmp_path / "truncated.dcm"
     _truncate(phantom_study[0], truncated)
     rejected = {
-        "head": (sorted((awkward / "gantry_tilt").iterdir()), "not a chest: BRAIN"),
+        "head": (sorted((awkward / "gantry_tilt").iterdir()), "not a chest: it says BRAIN"),
         "scout": ([awkward / "localizer" / "philips_surview_phantom.dcm"], "its image type says LOCALIZER"),
         "enhanced": ([awkward / "enhanced" / "eCT_Supplemental.dcm"], "Enhanced CT Image Storage"),
         "three slices": (_as_another_study(phantom_study[:3], tmp_path), "3 slices, at least 12"),

@@ -63,3 +63,23 @@ def test_two_patients_in_one_study_give_no_result() -> None:
 
 def test_a_study_of_no_readable_image_is_rejected_with_a_reason() -> None:
     assert decide([], RULES, model_thickness_mm=5.0).reason
+
+
+def test_one_odd_slice_that_comes_first_decides_nothing() -> None:
+    odd = series("1.1", slices=1, body_part="ABDOMEN", kernel="B40f", slice_thickness_mm=None)
+    rest = series("1.1")[1:]
+    for images in (odd + rest, rest + odd):
+        assert decide(images, RULES, model_thickness_mm=5.0).series_instance_uid == "1.1"
+
+
+def test_an_unknown_thickness_is_measured_and_not_taken_for_the_best() -> None:
+    silent = series("1.1", slices=300, spacing_mm=1.0, slice_thickness_mm=None)
+    decision = decide(silent + series("1.2"), RULES, model_thickness_mm=5.0)
+    assert decision.series_instance_uid == "1.2"
+
+
+def test_a_head_series_does_not_win_by_what_the_study_is_called() -> None:
+    study_words = "Polytrauma Kopf HWS Thorax"
+    head = series("1.1", body_part="HEAD", series_words="", kernel="H70h", study_words=study_words)
+    chest = series("1.2", kernel="Br40f", study_words=study_words)
+    assert decide(head + chest, RULES, model_thickness_mm=5.0).series_instance_uid == "1.2"

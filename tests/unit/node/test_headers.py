@@ -49,6 +49,13 @@ def test_a_kernel_of_several_values_is_one_name(tmp_path: Path) -> None:
     assert read_header(_file(tmp_path, ConvolutionKernel=["Br40d", "3"])).kernel == "Br40d\\3"
 
 
+@pytest.mark.parametrize("text", ["nan", "inf", "0", "thick"])
+def test_a_thickness_that_is_no_number_of_mm_is_unknown(tmp_path: Path, text: str) -> None:
+    path = _file(tmp_path, SliceThickness="5")
+    path.write_bytes(path.read_bytes().replace(b"DS\x02\x005 ", b"DS\x06\x00" + text.encode().ljust(6)))
+    assert read_header(path).slice_thickness_mm is None
+
+
 def test_two_patients_differ_and_one_is_not_named(tmp_path: Path) -> None:
     first = read_header(_file(tmp_path, PatientID="A1", PatientName="Phantom^One")).patient_key
     second = read_header(_file(tmp_path, PatientID="A2", PatientName="Phantom^One")).patient_key
