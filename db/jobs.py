@@ -100,11 +100,25 @@ def every(session: Session) -> Sequence[Job]:
     return session.scalars(select(Job).order_by(Job.id)).all()
 
 
+def newer_generation(session: Session, job: Job) -> Job | None:
+    """The newest generation of the study, if it came after `job` and was not rejected."""
+    query = select(Job).where(
+        Job.study_instance_uid == job.study_instance_uid,
+        Job.generation > job.generation,
+        Job.state != State.REJECTED,
+    )
+    return session.scalars(query.order_by(Job.generation.desc()).limit(1)).one_or_none()
+
+
 def claim(session: Session, *, worker: str, lease: timedelta, now: datetime) -> Job | None:
     """The oldest job that waits, now RUNNING with `worker`; None when nothing waits."""
     due = or_(Job.not_before.is_(None), Job.not_before <= now)
     query = select(Job).where(Job.state == State.QUEUED, due).order_by(Job.id).limit(1)
-    job = session.scalars(query.with_for_update(skip_locked=True)).one_or_none()
+    while job := session.scalars(query.with_for_update(skip_locked=True)).one_or_none():
+        newer = newer_generation(session, job)
+        if newer is None:
+            break
+        advance(session, job, Event.NEWER_GENERATION, now=now, detail=f"generation {newer.generation}")
     if job is None:
         return None
     advance(

@@ -1,11 +1,14 @@
 """Opening the database: durable SQLite or PostgreSQL, at the newest schema."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 from alembic import command
 from alembic.config import Config
+from alembic.util.exc import CommandError
 from sqlalchemy import Engine, create_engine, event, orm, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -21,7 +24,16 @@ Sessions = orm.sessionmaker[Session]
 
 
 class DatabaseUnusable(Exception):
-    """The database cannot be opened; the message is the driver's, without the URL and its password."""
+    """The database cannot do it now; the message is the driver's, without the URL, its password and values."""
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """What the driver, SQLAlchemy or Alembic raise, as DatabaseUnusable."""
+    try:
+        yield
+    except (SQLAlchemyError, CommandError, ImportError) as error:
+        raise DatabaseUnusable(str(getattr(error, "orig", None) or error)) from error
 
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -29,18 +41,16 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 
 def open_database(url: str) -> Sessions:
     """Sessions on the database at `url`, brought to the newest schema first."""
-    try:
+    with translated():
         engine = connect(url)
         migrate(engine)
         sessions = orm.sessionmaker(engine, class_=Session, expire_on_commit=False)
         _name_installation(sessions)
-    except SQLAlchemyError as error:
-        raise DatabaseUnusable(str(getattr(error, "orig", None) or error)) from error
     return sessions
 
 
 def connect(url: str) -> Engine:
-    engine = create_engine(url, pool_pre_ping=True)
+    engine = create_engine(url, pool_pre_ping=True, max_overflow=-1, hide_parameters=True)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _make_sqlite_durable)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))

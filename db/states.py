@@ -12,7 +12,7 @@ class State(StrEnum):
     DONE = "DONE"
     REJECTED = "REJECTED"  # not ours to analyse; the reason is in the job
     FAILED = "FAILED"  # needs a person; the reason is in the job
-    SUPERSEDED = "SUPERSEDED"  # a newer generation of the study took over before release
+    SUPERSEDED = "SUPERSEDED"  # a newer generation of the study took over first
 
 
 class Event(StrEnum):
@@ -49,6 +49,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.RUNNING, Event.RESULTS_HELD): State.HELD,
     (State.RUNNING, Event.RESULTS_KEPT): State.DONE,
     (State.HELD, Event.RELEASED): State.DELIVERING,
+    (State.QUEUED, Event.NEWER_GENERATION): State.SUPERSEDED,
     (State.HELD, Event.NEWER_GENERATION): State.SUPERSEDED,
     (State.DELIVERING, Event.DELIVERED): State.DONE,
     (State.DELIVERING, Event.DELIVERY_REFUSED): State.FAILED,

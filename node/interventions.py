@@ -32,9 +32,8 @@ def _job(session: Session, number: int) -> Job:
 
 def retry(session: Session, job: Job, *, now: datetime) -> None:
     """Try a failed delivery or analysis again, or look again at a rejected study."""
-    latest = jobs.latest_generation(session, job.study_instance_uid)
-    if latest is not None and latest.generation > job.generation:
-        raise CannotIntervene(f"job {job.id} has given way to generation {latest.generation} of its study")
+    if newer := jobs.newer_generation(session, job):
+        raise CannotIntervene(f"job {job.id} has given way to generation {newer.generation} of its study")
     if job.state is State.REJECTED:
         jobs.advance(session, job, Event.RECONSIDERED, now=now, attempts=0)
     elif job.state is not State.FAILED:
@@ -51,5 +50,8 @@ def release(session: Session, job: Job, destinations: Iterable[str], *, now: dat
     result = results.of_job(session, job)
     if job.state is not State.HELD or result is None:
         raise CannotIntervene(f"job {job.id} is {job.state}; only HELD jobs are released")
-    deliveries.open_all(session, job, result, destinations, now=now)
+    names = list(destinations)
+    if not names:
+        raise CannotIntervene("no destination is configured, so that the results have nowhere to go")
+    deliveries.open_all(session, job, result, names, now=now)
     jobs.advance(session, job, Event.RELEASED, now=now)

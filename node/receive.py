@@ -4,6 +4,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 from io import BytesIO
 from pathlib import Path
 
@@ -18,13 +19,13 @@ from pydicom.uid import (
 
 from db import instances, jobs, results
 from db.models import Instance
-from db.session import Sessions
+from db.session import Sessions, translated
 from dicom_out.durable import write_durably
 
 CT_CLASSES = frozenset({CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage})
 """An object of these classes is an image to analyse and opens a job; others are kept beside it."""
 
-_UID = re.compile(r"[0-9.]{1,64}")  # PS3.5 section 9; checked before a UID becomes part of a path
+_UID = re.compile(r"(?=.{1,64}$)\d+(\.\d+)*")  # PS3.5 section 9; checked before a UID becomes part of a path
 
 
 class NotStorable(Exception):
@@ -61,7 +62,7 @@ class Arrival:
 def receive(content: bytes, arrival: Arrival, *, spool: Path, sessions: Sessions, now: datetime) -> Identity:
     """Keep `content`, a DICOM file with its file meta. Idempotent; durable when it returns.
 
-    Raises NotStorable for content that cannot be kept, OSError when the disk cannot take it.
+    Raises NotStorable for content that cannot be kept, OSError or DatabaseUnusable when it cannot be kept now.
     """
     identity = identify(content)
     if (identity.sop_class_uid, identity.sop_instance_uid) != (
@@ -70,10 +71,14 @@ def receive(content: bytes, arrival: Arrival, *, spool: Path, sessions: Sessions
     ):
         raise WrongObject("SOP class or instance UID differs from the command's")
     digest = hashlib.sha256(content).hexdigest()
-    if _is_here(identity, digest, sessions):
-        return identity
     path = Path(identity.study_instance_uid) / f"{digest}.dcm"
+    with translated():
+        known = _is_known(identity, digest, sessions)
+    if known is Known.OURS or (known is Known.HERE and (spool / path).exists()):
+        return identity
     write_durably(content, spool / path)
+    if known is Known.HERE:
+        return identity  # its file had gone
     instance = Instance(
         sop_instance_uid=identity.sop_instance_uid,
         sop_class_uid=identity.sop_class_uid,
@@ -85,11 +90,11 @@ def receive(content: bytes, arrival: Arrival, *, spool: Path, sessions: Sessions
         calling_ae_title=arrival.calling_ae_title,
         received_at=now,
     )
-    try:
-        _note(instance, sessions, now=now)
-    except instances.AlreadyKnown:  # it came on another association at the same moment
-        if not _is_here(identity, digest, sessions):
-            raise
+    with translated():
+        try:
+            _note(instance, sessions, now=now)
+        except instances.AlreadyKnown:  # it came on another association at the same moment
+            _keep_the_first(identity, digest, sessions, spool / path)
     return identity
 
 
@@ -116,14 +121,28 @@ def identify(content: bytes) -> Identity:
     return identity
 
 
-def _is_here(identity: Identity, digest: str, sessions: Sessions) -> bool:
+class Known(Enum):
+    NOT_YET = auto()
+    HERE = auto()
+    OURS = auto()  # a PACS that routes everything sends our own results back
+
+
+def _is_known(identity: Identity, digest: str, sessions: Sessions) -> Known:
     with sessions() as session:
         if results.is_ours(session, identity.sop_instance_uid):
-            return True  # a PACS that routes everything sends our own results back
-        known = instances.known(session, identity.sop_instance_uid)
-    if known is not None and known.sha256 != digest:
+            return Known.OURS
+        instance = instances.known(session, identity.sop_instance_uid)
+    if instance is not None and instance.sha256 != digest:
         raise OtherContent("this SOP Instance UID is known with other content; the first is kept")
-    return known is not None
+    return Known.NOT_YET if instance is None else Known.HERE
+
+
+def _keep_the_first(identity: Identity, digest: str, sessions: Sessions, ours: Path) -> None:
+    try:
+        _is_known(identity, digest, sessions)
+    except OtherContent:
+        ours.unlink(missing_ok=True)
+        raise
 
 
 def _note(instance: Instance, sessions: Sessions, *, now: datetime) -> None:

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any, cast
 
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import (
     JPEG2000,
     UID,
@@ -33,6 +35,8 @@ from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event
 
 from config.settings import Listener
+from db.jobs import LostRace
+from db.session import DatabaseUnusable
 from dicom_out.identity import IMPLEMENTATION_CLASS_UID, implementation_version_name
 from node.receive import Arrival, NotStorable, OtherContent, WrongObject
 from node.status import StoreStatus
@@ -40,7 +44,7 @@ from node.status import StoreStatus
 log = logging.getLogger(__name__)
 
 Keep = Callable[[bytes, Arrival], object]
-"""Makes a DICOM file durable; raises NotStorable or OSError."""
+"""Makes a DICOM file durable; raises NotStorable, or OSError or DatabaseUnusable when it cannot now."""
 
 VERIFICATION = UID("1.2.840.10008.1.1")  # PS3.4 annex A: C-ECHO
 UNCOMPRESSED = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian)
@@ -93,20 +97,34 @@ def on_c_store(event: Event, keep: Keep) -> Dataset:
     request = cast("C_STORE", event.request)
     arrival = Arrival(
         calling_ae_title=sender,
-        sop_class_uid=str(request.AffectedSOPClassUID),
+        sop_class_uid=str(event.context.abstract_syntax),  # what was negotiated, whatever the command says
         sop_instance_uid=str(request.AffectedSOPInstanceUID),
     )
     facts = {"sender": sender, "sop_instance_uid": arrival.sop_instance_uid}
     try:
-        keep(event.encoded_dataset(), arrival)
+        keep(_as_file(event, arrival), arrival)
     except NotStorable as error:
         log.warning("object refused", extra={**facts, "reason": str(error)})
         return _answer(_status_of(error), str(error))
-    except OSError as error:
-        log.error("cannot store", extra={**facts, "reason": error.strerror or type(error).__name__})
+    except (OSError, DatabaseUnusable, LostRace) as error:
+        log.error("cannot store", extra={**facts, "reason": getattr(error, "strerror", None) or str(error)})
         return _answer(StoreStatus.OUT_OF_RESOURCES, "cannot store now, send again later")
     log.debug("object stored", extra=facts)
     return _answer(StoreStatus.SUCCESS)
+
+
+def _as_file(event: Event, arrival: Arrival) -> bytes:
+    """The data set as it came, behind a file meta that is the same in every version of this software."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = UID(arrival.sop_class_uid)
+    meta.MediaStorageSOPInstanceUID = UID(arrival.sop_instance_uid)
+    meta.TransferSyntaxUID = event.context.transfer_syntax
+    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
+    meta.ImplementationVersionName = "SEDAS"
+    buffer = DicomBytesIO()
+    buffer.write(bytes(128) + b"DICM")
+    write_file_meta_info(buffer, meta)
+    return buffer.getvalue() + event.encoded_dataset(include_meta=False)
 
 
 def on_c_echo(event: Event) -> int:
@@ -115,9 +133,14 @@ def on_c_echo(event: Event) -> int:
 
 
 def on_rejected(event: Event) -> None:
+    requestor = event.assoc.requestor
     log.warning(
         "association rejected",
-        extra={"sender": event.assoc.requestor.ae_title, "address": event.assoc.requestor.address},
+        extra={
+            "sender": requestor.ae_title,
+            "address": requestor.address,
+            "called": requestor.primitive.called_ae_title if requestor.primitive else "",
+        },
     )
 
 
