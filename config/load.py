@@ -50,7 +50,10 @@ def _override(values: dict[str, Any], name: str, text: str) -> None:
     section, _, key = name.removeprefix(PREFIX).lower().partition("__")
     if not key:
         raise BadConfig(f"{name}: expected {PREFIX}<SECTION>__<KEY>")
-    values.setdefault(section, {})[key] = _parsed(text)
+    keys = values.setdefault(section, {})
+    if not isinstance(keys, dict):
+        raise BadConfig(f"{section}: expected a section [{section}], got {keys!r}")
+    keys[key] = _parsed(text)
 
 
 def _parsed(text: str) -> Any:

@@ -15,7 +15,7 @@ Seconds = Annotated[float, Field(gt=0)]
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
 
 class Listener(Section):
@@ -46,7 +46,11 @@ class Storage(Section):
 
     @property
     def url(self) -> str:
-        return self.database_url or f"sqlite:///{self.folder / 'sedas-node.sqlite'}"
+        return self.database_url or f"sqlite:///{self.sqlite}"
+
+    @property
+    def sqlite(self) -> Path:
+        return self.folder / "sedas-node.sqlite"
 
 
 class Completion(Section):
@@ -84,7 +88,9 @@ class Inference(Section):
 class Worker(Section):
     lease_s: Annotated[float, Field(ge=2)] = 60.0  # a worker silent for so long has lost its job
     poll_s: Seconds = 0.5
-    maximum_attempts: Annotated[int, Field(ge=1)] = 3
+    maximum_losses: Annotated[int, Field(ge=1)] = (
+        3  # attempts that end with a silent worker, before it is given up
+    )
 
 
 class ReleaseLevel(StrEnum):
@@ -123,7 +129,7 @@ class Delivery(Section):
     destinations: tuple[Destination, ...] = ()  # none: results stay in the database and the outbox
     first_retry_s: Seconds = 30.0  # doubled after every failure
     longest_retry_s: Seconds = 3600.0
-    timeout_s: Seconds = 60.0
+    timeout_s: Seconds = 20.0  # of a silent destination
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> "Delivery":

@@ -1,6 +1,6 @@
 """Deliveries: one row for each object and destination, settled one by one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -41,6 +41,14 @@ def due(session: Session, destination: str, *, now: datetime) -> Sequence[Delive
         .limit(MOST_AT_ONCE)
     )
     return session.scalars(query).all()
+
+
+def waiting_elsewhere(session: Session, destinations: Collection[str]) -> Sequence[Delivery]:
+    """Deliveries that wait for none of these destinations."""
+    query = select(Delivery).where(
+        Delivery.state == DeliveryState.WAITING, Delivery.destination.not_in(destinations)
+    )
+    return session.scalars(query.order_by(Delivery.id)).all()
 
 
 def of_job(session: Session, job: Job) -> Sequence[Delivery]:

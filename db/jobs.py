@@ -110,6 +110,16 @@ def newer_generation(session: Session, job: Job) -> Job | None:
     return session.scalars(query.order_by(Job.generation.desc()).limit(1)).one_or_none()
 
 
+def generation_before(session: Session, job: Job) -> Job | None:
+    """The newest earlier generation of the study that was not rejected."""
+    query = select(Job).where(
+        Job.study_instance_uid == job.study_instance_uid,
+        Job.generation < job.generation,
+        Job.state != State.REJECTED,
+    )
+    return session.scalars(query.order_by(Job.generation.desc()).limit(1)).one_or_none()
+
+
 def claim(session: Session, *, worker: str, lease: timedelta, now: datetime) -> Job | None:
     """The oldest job that waits, now RUNNING with `worker`; None when nothing waits."""
     due = or_(Job.not_before.is_(None), Job.not_before <= now)

@@ -8,7 +8,7 @@ from typing import Protocol
 from pydicom.filereader import read_file_meta_info
 
 from dicom_out.durable import write_durably
-from dicom_out.scu import TIMEOUT_S, Outcome, Peer, SendResult, send_files
+from dicom_out.scu import TIMEOUT_S, UNREADABLE, Outcome, Peer, SendResult, send_files, unreadable
 
 
 class Destination(Protocol):
@@ -39,8 +39,11 @@ class FolderDestination:
         return [self._copy(path) for path in files]
 
     def _copy(self, path: Path) -> SendResult:
-        content = path.read_bytes()
-        name = f"{read_file_meta_info(path).MediaStorageSOPInstanceUID}.dcm"
+        try:
+            content = path.read_bytes()
+            name = f"{read_file_meta_info(path).MediaStorageSOPInstanceUID}.dcm"
+        except UNREADABLE:
+            return unreadable(path)
         try:
             write_durably(content, self.folder / name)
         except OSError as error:

@@ -27,7 +27,7 @@ from dicom_out.identity import IMPLEMENTATION_CLASS_UID, implementation_version_
 MAX_PDU = 131072
 TIMEOUT_S = 60.0
 MOST_CONTEXTS = 128  # PS3.8 9.3.2.2: odd identifiers from 1 to 255
-_UNREADABLE = (OSError, InvalidDicomError, AttributeError, EOFError)
+UNREADABLE = (OSError, InvalidDicomError, AttributeError, EOFError)  # what reading a result can raise
 _UNCOMPRESSED = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 
 
@@ -79,7 +79,7 @@ def send_files(
     """
     offered = contexts(files)
     if not offered:
-        yield from (_unreadable(path) for path in files)
+        yield from (unreadable(path) for path in files)
         return
     try:
         association = _Entity(calling_ae_title).open(peer, offered, timeout_s)
@@ -105,7 +105,7 @@ def _offers(path: Path) -> Iterator[tuple[UID, tuple[UID, ...]]]:
     try:
         meta = read_file_meta_info(path)
         syntax, sop_class = meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID
-    except _UNREADABLE:
+    except UNREADABLE:
         return
     yield sop_class, _UNCOMPRESSED if syntax in _UNCOMPRESSED else (syntax,)
 
@@ -160,8 +160,8 @@ def _send(association: Association, path: Path) -> SendResult:
         return _unreached(association, path)
     try:
         ds = dcmread(path)
-    except _UNREADABLE:
-        return _unreadable(path)
+    except UNREADABLE:
+        return unreadable(path)
     try:
         return result_of(association.send_c_store(ds), path)
     except (ValueError, AttributeError) as error:  # not accepted by the peer, or not what its header says
@@ -170,7 +170,7 @@ def _send(association: Association, path: Path) -> SendResult:
         return _unreached(association, path)
 
 
-def _unreadable(path: Path) -> SendResult:
+def unreadable(path: Path) -> SendResult:
     return SendResult(Outcome.REFUSED, "the file is gone or is not DICOM", path=path)
 
 

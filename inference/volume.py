@@ -100,8 +100,10 @@ class _Slice:
 
     @property
     def instance_number(self) -> int | None:
-        number = self.header.get("InstanceNumber")
-        return None if number is None else int(number)
+        try:
+            return int(self.header.InstanceNumber)
+        except (AttributeError, TypeError, ValueError):
+            return None
 
 
 def load(paths: Sequence[Path]) -> CtVolume:
@@ -142,7 +144,7 @@ def _read(path: Path) -> _Slice:
         ds = pydicom.dcmread(path)
         what = str(ds.get("SOPInstanceUID", "without SOP Instance UID"))
         kind = UID(str(ds.get("SOPClassUID", "")))
-    except (InvalidDicomError, OSError, *_DECODING_ERRORS) as error:
+    except (InvalidDicomError, *_DECODING_ERRORS) as error:
         raise NotDicom(f"a file is not readable DICOM: {type(error).__name__}") from None
     if kind != CTImageStorage or int(ds.get("NumberOfFrames") or 1) != 1:
         raise NotACtSlice(
@@ -162,7 +164,9 @@ def _geometry(ds: Dataset, what: str) -> tuple[Position, Orientation, tuple[floa
         numbers = (x, y, z, rows, columns, float(ds.RescaleSlope), float(ds.RescaleIntercept))
         study, series = str(ds.StudyInstanceUID), str(ds.SeriesInstanceUID)
     except (AttributeError, TypeError, ValueError) as error:
-        raise NoGeometry(f"{what}: {error}") from None
+        raise NoGeometry(
+            f"{what}: position, orientation, spacing or rescaling is absent or no number ({type(error).__name__})"
+        ) from None
     if not (np.isfinite(numbers).all() and min(rows, columns) > 0 and study and series):
         raise NoGeometry(f"{what}: position, spacing or rescaling is not a number: {numbers}")
     if not is_axial(turned):
@@ -175,8 +179,7 @@ def _decoded(ds: Dataset, what: str) -> NDArray[np.int16]:
     try:
         hu = hounsfield(ds)
     except _DECODING_ERRORS as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise NotDecodable(f"{what} in {syntax.name}: {reason}") from None
+        raise NotDecodable(f"{what} in {syntax.name} cannot be decoded ({type(error).__name__})") from None
     if hu.shape != (ds.Rows, ds.Columns):
         raise NotDecodable(f"{what}: {hu.shape} pixels, expected {(ds.Rows, ds.Columns)}")
     return hu

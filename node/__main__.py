@@ -1,9 +1,9 @@
-"""The command `sedas-node`. Each command imports what it runs, so that `run` and `--help` never load torch."""
+"""The command `sedas-node`. Only `worker`, `check` and `analyse` load torch, and only when they need it."""
 
 import signal
+import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +11,16 @@ import typer
 from rich.console import Console
 
 from config.load import BadConfig, load
-from config.settings import Settings
+from db.session import DatabaseUnusable
+from inference.bundle import BadBundle
+from node import app, interventions, listing
+from node.checkup import checkup
+from node.choice import NotAnalysable
+from node.demo import DemoFailed, demonstrate
+from node.interventions import CannotIntervene
 from node.logs import start_logging
+from node.outbound import BadPeer, echo_peer, send_path
+from node.processes import stop_with, worker_process
 
 cli = typer.Typer(
     help="Scores lung nodules on chest CT beside a PACS. For research; not a medical device.",
@@ -20,7 +28,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-screen = Console(highlight=False, soft_wrap=True)
+screen = Console(highlight=False, markup=False, soft_wrap=True)
 
 ConfigOption = Annotated[
     Path | None,
@@ -32,20 +40,10 @@ CallingOption = Annotated[str, typer.Option("--calling", help="Our AE title on t
 JobArgument = Annotated[int, typer.Argument(metavar="JOB", help="Its number in `sedas-node jobs`.")]
 
 
-@contextmanager
-def _complaining(*expected: type[Exception]) -> Iterator[None]:
-    """An expected failure is one line on stderr and exit code 2, not a traceback."""
-    complaints: tuple[type[Exception], ...] = (BadConfig, *expected)
-    try:
-        yield
-    except complaints as error:
-        typer.echo(f"sedas-node: {error}", err=True)
-        raise typer.Exit(2) from None
-
-
-def _settings(config: Path | None) -> Settings:
-    with _complaining():
-        return load(config)
+COMPLAINTS = (
+    BadBundle, BadConfig, BadPeer, CannotIntervene, DatabaseUnusable, DemoFailed, NotAnalysable, OSError,
+)  # fmt: skip
+"""What a person can mend: one line on stderr and exit code 2, not a traceback."""
 
 
 def _stop_on_signals() -> threading.Event:
@@ -61,16 +59,14 @@ def run(
     with_worker: Annotated[bool, typer.Option("--with-worker", help="Start a worker too.")] = False,
 ) -> None:
     """Run the node: listen for images, decide about studies, deliver results."""
-    from db.session import DatabaseUnusable
-    from node import app
-    from node.processes import worker_process
-
-    settings = _settings(config)
+    settings = load(config)
     start_logging()
     stop = _stop_on_signals()
     workers = worker_process(["--config", str(config)] if config else []) if with_worker else nullcontext()
-    with _complaining(OSError, DatabaseUnusable), workers as process, app.running(settings, process):
+    with workers as process, app.running(settings, process):
         stop.wait()
+        if process is not None:
+            process.ask_to_stop()  # while deliveries end
 
 
 @cli.command()
@@ -79,10 +75,7 @@ def worker(
     parent: Annotated[int | None, typer.Option(hidden=True, help="Stop when this process is gone.")] = None,
 ) -> None:
     """Run one worker: claim queued jobs, analyse them, put the results into the outbox."""
-    from node import app
-    from node.processes import stop_with
-
-    settings = _settings(config)
+    settings = load(config)
     start_logging()
     stop = _stop_on_signals()
     if parent is not None:
@@ -93,9 +86,7 @@ def worker(
 @cli.command()
 def check(config: ConfigOption = None) -> None:
     """Check configuration, storage, database, models and destinations, and say what is wrong."""
-    from node.checkup import checkup
-
-    settings = _settings(config)
+    settings = load(config)
     start_logging()
     if not checkup(settings, screen):
         raise typer.Exit(1)
@@ -109,10 +100,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for all that the demo makes.")] = Path("demo"),
 ) -> None:
     """Send a chest CT to a node and show what comes back, all on this machine."""
-    from node.demo import DemoFailed, demonstrate
-
-    with _complaining(DemoFailed):
-        demonstrate(ct, out, screen)
+    demonstrate(ct, out, screen)
 
 
 @cli.command()
@@ -122,12 +110,11 @@ def analyse(
     config: ConfigOption = None,
 ) -> None:
     """Analyse one study in a folder, without PACS or database. Short series are taken too."""
-    from node.folder import NOTHING_TO_SAY_ABOUT, analyse_folder
+    from node.folder import analyse_folder  # loads torch
 
-    settings = _settings(config)
+    settings = load(config)
     start_logging()
-    with _complaining(*NOTHING_TO_SAY_ABOUT):
-        analyse_folder(path, out, settings, screen)
+    analyse_folder(path, out, settings, screen)
 
 
 @cli.command()
@@ -139,51 +126,37 @@ def send(
     calling: CallingOption = "SEDAS",
 ) -> None:
     """Send DICOM files by C-STORE, each in the transfer syntax it has."""
-    from node.outbound import BadPeer, send_path
-
     start_logging()
-    with _complaining(BadPeer):
-        if not send_path(path, to, calling, screen):
-            raise typer.Exit(1)
+    if not send_path(path, to, calling, screen):
+        raise typer.Exit(1)
 
 
 @cli.command()
 def echo(to: PeerArgument, calling: CallingOption = "SEDAS") -> None:
     """Ask a peer by C-ECHO whether it answers."""
-    from node.outbound import BadPeer, echo_peer
-
     start_logging()
-    with _complaining(BadPeer):
-        if not echo_peer(to, calling, screen):
-            raise typer.Exit(1)
+    if not echo_peer(to, calling, screen):
+        raise typer.Exit(1)
 
 
 @cli.command()
 def jobs(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """List the jobs: study, state, result, and the reason where one was refused."""
-    from node import app, listing
-
-    listing.print_jobs(app.open_sessions(_settings(config)), screen, as_json=as_json)
+    listing.print_jobs(app.open_existing(load(config)), screen, as_json=as_json)
 
 
 @cli.command()
 def retry(job: JobArgument, config: ConfigOption = None) -> None:
     """Try a FAILED job again where it failed, or look again at a REJECTED study."""
-    from node import app, interventions
-
-    with _complaining(interventions.CannotIntervene):
-        interventions.retry_job(app.open_sessions(_settings(config)), job, now=app.now())
+    interventions.retry_job(app.open_existing(load(config)), job, now=app.now())
 
 
 @cli.command()
 def release(job: JobArgument, config: ConfigOption = None) -> None:
     """Send the results of a HELD job to the destinations."""
-    from node import app, interventions
-
-    settings = _settings(config)
+    settings = load(config)
     names = [d.name for d in settings.delivery.destinations]
-    with _complaining(interventions.CannotIntervene):
-        interventions.release_job(app.open_sessions(settings), job, names, now=app.now())
+    interventions.release_job(app.open_existing(settings), job, names, now=app.now())
 
 
 @cli.command()
@@ -193,13 +166,15 @@ def audit(
     as_json: JsonOption = False,
 ) -> None:
     """Print the audit trail: what happened to each job, when and why."""
-    from node import app, listing
-
-    listing.print_audit(app.open_sessions(_settings(config)), screen, study, as_json=as_json)
+    listing.print_audit(app.open_existing(load(config)), screen, study, as_json=as_json)
 
 
 def main() -> None:
-    cli()
+    try:
+        cli()
+    except COMPLAINTS as error:
+        typer.echo(f"sedas-node: {error}", err=True)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

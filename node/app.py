@@ -18,7 +18,7 @@ from inference.bundle import Bundle, demonstration, load_bundle
 from node import scp, ticks
 from node.intake import consider_studies
 from node.leases import expire_leases
-from node.outgoing import send_due
+from node.outgoing import park_unknown, send_due
 from node.processes import WorkerProcess
 from node.receive import Arrival, receive
 
@@ -35,6 +35,13 @@ def now() -> datetime:
 
 def open_sessions(settings: Settings) -> Sessions:
     settings.storage.folder.mkdir(parents=True, exist_ok=True)
+    return open_database(settings.storage.url)
+
+
+def open_existing(settings: Settings) -> Sessions:
+    """The database of a node that has run; a command that only looks makes none."""
+    if settings.storage.database_url is None and not settings.storage.sqlite.exists():
+        raise BadConfig(f"storage.folder: no node has run in {settings.storage.folder}")
     return open_database(settings.storage.url)
 
 
@@ -55,12 +62,16 @@ def destinations(settings: Settings) -> dict[str, Destination]:
 
 def models(settings: Settings) -> "Models":
     """The models, on their device. Only a worker calls this: torch is loaded here and nowhere earlier."""
+    import torch
+
     from inference.analyse import Models
     from inference.classifier import Classifier
     from inference.targets import select_automatically
     from inference.threshold import ThresholdSegmenter
 
     rules = settings.inference
+    if rules.device.startswith("cuda") and not torch.cuda.is_available():
+        raise BadConfig(f"inference.device: is {rules.device}, and torch finds no CUDA device")
     match rules.segmenter:
         case SegmenterName.THRESHOLD:
             segment = ThresholdSegmenter()
@@ -108,11 +119,17 @@ def _ticks(
     def delivery(name: str, destination: Destination) -> None:
         send_due(sessions, name, destination, settings.delivery, settings.storage.outbox, now=now())
 
+    known = destinations(settings)
+
+    def unknown_destinations() -> None:
+        park_unknown(sessions, known.keys(), now=now())
+
     every: dict[str, tuple[ticks.Tick, float]] = {
         "completion": (completion, rules.completion_s),
         "leases": (leases, rules.leases_s),
+        "unknown destinations": (unknown_destinations, rules.leases_s),
     }
-    for name, destination in destinations(settings).items():
+    for name, destination in known.items():
         every[f"delivery to {name}"] = (partial(delivery, name, destination), rules.delivery_s)
     if workers is not None:
         every["worker"] = (workers.ensure, rules.leases_s)

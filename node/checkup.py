@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from rich.console import Console
 
+from config.load import BadConfig
 from config.settings import Settings
 from db.session import DatabaseUnusable, installation_id
 from dicom_out.durable import write_durably
@@ -13,7 +14,7 @@ from dicom_out.scu import Outcome, Peer, echo
 from inference.bundle import BadBundle
 from node import app
 
-EXPECTED = (OSError, DatabaseUnusable, BadBundle, ImportError, RuntimeError)
+EXPECTED = (OSError, DatabaseUnusable, BadBundle, BadConfig, RuntimeError)
 """What an unfit installation raises."""
 
 
@@ -38,9 +39,9 @@ def checkup(settings: Settings, screen: Console) -> bool:
 
 def _try(name: str, part: Callable[[], str], screen: Console) -> bool:
     try:
-        screen.print(f"[green]ok[/]    {name}: {part()}")
+        screen.print(f"ok    {name}: {part()}")
     except EXPECTED as error:
-        screen.print(f"[red]wrong[/] {name}: {error}")
+        screen.print(f"wrong {name}: {error}", style="red")
         return False
     return True
 

@@ -13,6 +13,10 @@ from node.headers import Header
 _BEST_FIRST = (Sharpness.SHARP, Sharpness.UNKNOWN, Sharpness.SOFT)
 
 
+class NotAnalysable(Exception):
+    """There is nothing here that can be analysed; the message says why."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """One line about the study for the audit: what, and why."""

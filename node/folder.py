@@ -11,10 +11,9 @@ from pathlib import Path
 from rich.console import Console
 
 from config.settings import Settings
-from inference.analyse import Models, NoLungs
-from inference.volume import VolumeRefused
+from inference.analyse import Models
 from node import app
-from node.choice import Decision, decide
+from node.choice import Decision, NotAnalysable, decide
 from node.headers import Header, NotDicom, read_header
 from node.result_json import as_json
 from node.steps import Input, OnStage, Origin, Outcome, process
@@ -23,12 +22,18 @@ INSTALLATION_ID = "00000000-0000-0000-0000-000000000000"
 """Results made outside an installation; the same input gives the same UIDs everywhere."""
 
 
-class NotAnalysable(Exception):
-    """The folder holds nothing that can be analysed; the message says why."""
+@dataclass(frozen=True)
+class Folder:
+    """The DICOM images of one study, found in a folder."""
 
+    headers: tuple[Header, ...]
+    not_dicom: int
 
-NOTHING_TO_SAY_ABOUT = (NotAnalysable, VolumeRefused, NoLungs)
-"""What ends `analyse` with a reason and no result."""
+    @property
+    def changed_at(self) -> datetime:
+        """When its last file was written: the instant its results carry, so that a repeat gives the same bytes."""
+        newest = max(header.path.stat().st_mtime for header in self.headers)
+        return datetime.fromtimestamp(int(newest), UTC)
 
 
 def analyse_folder(path: Path, out: Path, settings: Settings, screen: Console) -> None:
@@ -44,6 +49,19 @@ def analyse_folder(path: Path, out: Path, settings: Settings, screen: Console) -
     screen.print(f"{len(outcome.objects)} objects in {out / 'dicom'}, the result in {out / 'result.json'}")
 
 
+def _refuse_to_overwrite(out: Path, folder: Folder) -> None:
+    """Only what an earlier `analyse` left in `out` is replaced."""
+    made = out / "dicom"
+    if out.exists() and not out.is_dir():
+        raise NotAnalysable("expected a folder for --out, got a file")
+    if any(made.resolve() in header.path.resolve().parents for header in folder.headers):
+        raise NotAnalysable(
+            "the images lie in the dicom folder of --out; choose another folder for the result"
+        )
+    if made.exists() and not (out / "result.json").exists():
+        raise NotAnalysable("--out holds a folder dicom that analyse did not make; choose another folder")
+
+
 def print_outcome(outcome: Outcome, screen: Console) -> None:
     found = outcome.analysis
     if found.probability is None:
@@ -57,20 +75,6 @@ def print_outcome(outcome: Outcome, screen: Console) -> None:
         screen.print(f"{quality.code}: {quality.text}")
     for statement in found.classifier.statements:
         screen.print(statement)
-
-
-@dataclass(frozen=True)
-class Folder:
-    """The DICOM images of one study, found in a folder."""
-
-    headers: tuple[Header, ...]
-    not_dicom: int
-
-    @property
-    def changed_at(self) -> datetime:
-        """When its last file was written: the instant its results carry, so that a repeat gives the same bytes."""
-        newest = max(header.path.stat().st_mtime for header in self.headers)
-        return datetime.fromtimestamp(int(newest), UTC)
 
 
 def read_folder(path: Path) -> Folder:

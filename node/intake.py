@@ -8,7 +8,7 @@ from pathlib import Path
 from config.settings import Settings
 from db import audit, instances, jobs
 from db.models import Instance, Job
-from db.session import Sessions
+from db.session import Session, Sessions
 from db.states import Event, State
 from node.choice import Decision, Finding, decide
 from node.completion import is_complete
@@ -24,7 +24,11 @@ def consider_studies(
     """Decide about every study that is complete by `now`."""
     for job_id, study in _complete_studies(sessions, settings, now=now):
         images = [i for i in study if i.sop_class_uid in CT_CLASSES]
-        headers, unreadable = _read(images, settings.storage.spool)
+        try:
+            headers, unreadable = _read(images, settings.storage.spool)
+        except OSError as error:
+            log.error("spool unreadable", extra={"job": job_id, "reason": error.strerror})
+            continue  # the next tick looks again
         decision = decide(headers, settings.eligibility, model_thickness_mm=model_thickness_mm)
         _settle(sessions, job_id, study, decision, unreadable, now=now)
 
@@ -49,8 +53,8 @@ def _read(images: Sequence[Instance], spool: Path) -> tuple[list[Header], list[F
             headers.append(read_header(spool / image.path))
         except NotDicom as error:
             unreadable.append(Finding("image dropped", f"image {image.sop_instance_uid}: {error}"))
-        except OSError as error:
-            why_not = f"its file is not on disk ({error.strerror})"
+        except FileNotFoundError:
+            why_not = "its file is not on disk"
             unreadable.append(Finding("image dropped", f"image {image.sop_instance_uid}: {why_not}"))
     return headers, unreadable
 
@@ -71,9 +75,13 @@ def _settle(
             return  # an image came while we looked; the next tick looks again
         for finding in (*unreadable, *decision.findings):
             audit.note(session, job, finding.event, now=now, detail=finding.detail)
-        if decision.slices:
-            chosen = {h.sop_instance_uid for h in decision.slices}
-            jobs.set_inputs(session, job, [i for i in study if i.sop_instance_uid in chosen])
+        chosen = [i for i in study if i.sop_instance_uid in {h.sop_instance_uid for h in decision.slices}]
+        if not chosen:
+            _reject(session, job, decision.reason, now=now)
+        elif former := _analysed_before(session, job, chosen):
+            _reject(session, job, f"nothing new to analyse since generation {former.generation}", now=now)
+        else:
+            jobs.set_inputs(session, job, chosen)
             jobs.advance(
                 session,
                 job,
@@ -84,8 +92,17 @@ def _settle(
                 completed_at=now,
                 reason="",
             )
-        else:
-            jobs.advance(
-                session, job, Event.NOT_ELIGIBLE, now=now, detail=decision.reason, reason=decision.reason
-            )
     log.info("study considered", extra={"study_instance_uid": uid, "reason": decision.reason})
+
+
+def _reject(session: Session, job: Job, reason: str, *, now: datetime) -> None:
+    jobs.advance(session, job, Event.NOT_ELIGIBLE, now=now, detail=reason, reason=reason)
+
+
+def _analysed_before(session: Session, job: Job, chosen: Sequence[Instance]) -> Job | None:
+    """The generation before, if it analyses or has analysed the very same images."""
+    former = jobs.generation_before(session, job)
+    if former is None or former.state in (State.FAILED, State.REJECTED):
+        return None
+    same = {i.id for i in jobs.inputs(session, former)} == {i.id for i in chosen}
+    return former if same else None

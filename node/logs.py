@@ -3,11 +3,14 @@
 import json
 import logging
 import sys
+import traceback
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TextIO
 
 import pydicom
 
+_OURS = frozenset({"node", "inference", "dicom_out", "db", "config"})
 _STANDARD = frozenset(vars(logging.makeLogRecord({})))
 
 
@@ -16,9 +19,21 @@ def start_logging(stream: TextIO = sys.stderr) -> None:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_Words() if stream.isatty() else _Json())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    for library in ("pynetdicom", "pydicom", "apscheduler", "alembic", "highdicom"):
+    logging.captureWarnings(True)
+    for library in ("pynetdicom", "pydicom", "apscheduler", "alembic", "highdicom", "py.warnings"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+
+
+def blame(error: BaseException) -> str:
+    """What an unexpected error is and where it arose. Its text may quote a header, and stays out of logs and rows."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    ours = [f for f in frames if Path(f.filename).parent.name in _OURS]
+    called = (
+        f", from {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours and ours[-1] != frames[-1] else ""
+    )
+    return f"{type(error).__name__}{where}{called}"
 
 
 def _facts(record: logging.LogRecord) -> dict[str, object]:
@@ -38,13 +53,10 @@ class _Json(logging.Formatter):
             "event": record.getMessage(),
         }
         line |= _facts(record)
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)
 
 
 class _Words(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         facts = " ".join(f"{k}={v}" for k, v in _facts(record).items())
-        line = f"{_at(record)[11:19]} {record.levelname:7} {record.getMessage()} {facts}".rstrip()
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        return f"{_at(record)[11:19]} {record.levelname:7} {record.getMessage()} {facts}".rstrip()

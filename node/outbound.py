@@ -10,7 +10,8 @@ from rich.progress import track
 
 from dicom_out.scu import Outcome, Peer, SendResult, echo, send_files
 
-_PEER = re.compile(r"(?P<ae_title>[^@\\]{1,16})@(?P<host>.+):(?P<port>\d{1,5})")
+_AE_TITLE = r"[ -?A-\[\]-~]{1,16}"  # PS3.5 6.2: no backslash; and no @ here
+_PEER = re.compile(rf"(?P<ae_title>{_AE_TITLE})@(?P<host>.+):(?P<port>\d{{1,5}})")
 
 
 class BadPeer(Exception):
@@ -22,6 +23,12 @@ def parse_peer(text: str) -> Peer:
     if parts is None or not 0 < int(parts["port"]) < 65536:
         raise BadPeer(f"{text}: expected AET@HOST:PORT, such as ORTHANC@127.0.0.1:4242")
     return Peer(parts["ae_title"], parts["host"], int(parts["port"]))
+
+
+def check_title(calling: str) -> str:
+    if not re.fullmatch(_AE_TITLE, calling) or not calling.strip():
+        raise BadPeer(f"{calling!r}: expected an AE title of 1 to 16 ASCII characters")
+    return calling
 
 
 def dicom_files(path: Path) -> list[Path]:
@@ -40,7 +47,12 @@ def send_path(path: Path, to: str, calling: str, screen: Console) -> bool:
     peer = parse_peer(to)
     files = dicom_files(path)
     results = list(
-        track(send_files(files, peer, calling_ae_title=calling), "sending", total=len(files), console=screen)
+        track(
+            send_files(files, peer, calling_ae_title=check_title(calling)),
+            "sending",
+            total=len(files),
+            console=screen,
+        )
     )
     print_answers(results, screen)
     return bool(results) and all(result.outcome is Outcome.STORED for result in results)
@@ -56,6 +68,6 @@ def print_answers(results: Sequence[SendResult], screen: Console) -> None:
 
 def echo_peer(to: str, calling: str, screen: Console) -> bool:
     """Does the peer answer a C-ECHO?"""
-    result = echo(parse_peer(to), calling_ae_title=calling)
+    result = echo(parse_peer(to), calling_ae_title=check_title(calling))
     screen.print(f"{to} {result.outcome}" + (f": {result.answer}" if result.answer else ""))
     return result.outcome is Outcome.STORED

@@ -1,7 +1,7 @@
 """Sending what is due: each object to each destination has its own progress, and the job follows the last one."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -31,6 +31,20 @@ def send_due(
             _note(session.merge(delivery), answer, rules, now=now)
         session.flush()
         for job_id in sorted({d.job_id for d in due}):
+            _settle(session, session.get_one(Job, job_id), now=now)
+
+
+def park_unknown(sessions: Sessions, names: Collection[str], *, now: datetime) -> None:
+    """What waits for a destination that is no longer configured waits for a person."""
+    with sessions.begin() as session:
+        lost = deliveries.waiting_elsewhere(session, names)
+        for delivery in lost:
+            deliveries.parked(delivery, now=now, answer="this destination is not configured")
+            log.error(
+                "destination unknown", extra={"job": delivery.job_id, "destination": delivery.destination}
+            )
+        session.flush()
+        for job_id in sorted({d.job_id for d in lost}):
             _settle(session, session.get_one(Job, job_id), now=now)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 log = logging.getLogger(__name__)
 
-_STOP_S = 25.0  # longer than one analysis takes; a killed worker's job goes back to the queue anyway
+_STOP_S = 20.0  # for the analysis under way; a killed worker's job goes back to the queue
 
 
 class WorkerProcess:
@@ -40,11 +40,15 @@ class WorkerProcess:
         with self._log_file.open("ab") as output:
             return subprocess.Popen(self._command, stdout=output, stderr=output)  # noqa: S603 - likewise
 
-    def stop(self) -> None:
+    def ask_to_stop(self) -> None:
         self._stopped = True
+        if self._process is not None:
+            self._process.terminate()
+
+    def stop(self) -> None:
+        self.ask_to_stop()
         if self._process is None:
             return
-        self._process.terminate()
         try:
             self._process.wait(_STOP_S)
         except subprocess.TimeoutExpired:

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from config.settings import Delivery
 
-LIMITS: dict[type[Exception], int] = {TimeoutError: 3, MemoryError: 3, OSError: 8}
-"""Attempts at an analysis by what went wrong; the first match counts, since a TimeoutError is an OSError."""
+LIMITS: dict[type[Exception], int] = {MemoryError: 3, OSError: 8}
+"""Attempts at an analysis by what went wrong; the first match counts."""
 
 OTHERWISE = 2
 

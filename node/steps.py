@@ -12,8 +12,9 @@ from pydicom import dcmread
 
 from config.settings import Settings
 from dicom_out import encode, identity
-from inference import analyse, volume
+from inference.analyse import Models, analyse
 from inference.findings import Analysis
+from inference.volume import load
 from node.release import level, released
 
 OnStage = Callable[[str], None]
@@ -59,7 +60,7 @@ class Outcome:
 
 def process(
     inputs: Sequence[Input],
-    models: analyse.Models,
+    models: Models,
     settings: Settings,
     origin: Origin,
     folder: Path,
@@ -69,10 +70,8 @@ def process(
     """Analyse the slices and write the result objects into `folder`."""
     started = time.perf_counter()
     on_stage("load")
-    ct = volume.load([i.path for i in inputs])
-    analysis = analyse.analyse(
-        ct, models, minimum_lung_ml=settings.inference.minimum_lung_ml, on_stage=on_stage
-    )
+    ct = load([i.path for i in inputs])
+    analysis = analyse(ct, models, minimum_lung_ml=settings.inference.minimum_lung_ml, on_stage=on_stage)
     on_stage("encode")
     encoding = time.perf_counter()
     digest = _digest(inputs, analysis, settings, origin)

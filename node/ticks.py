@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from node.logs import blame
+
 log = logging.getLogger(__name__)
 
 Tick = Callable[[], None]
@@ -36,5 +38,5 @@ def ticking(ticks: Mapping[str, tuple[Tick, float]]) -> Iterator[None]:
 def _guarded(name: str, tick: Tick) -> None:
     try:
         tick()
-    except Exception:  # a tick that fails once is called again; the clock must not stop
-        log.exception("tick failed", extra={"tick": name})
+    except Exception as error:  # noqa: BLE001 - a tick that fails once is called again; the clock must not stop
+        log.error("tick failed", extra={"tick": name, "error": blame(error)})

@@ -11,10 +11,11 @@ from functools import partial
 from config.settings import Settings
 from db import deliveries, jobs
 from db.models import Job
-from db.session import Sessions, installation_id
+from db.session import DatabaseUnusable, Sessions, installation_id, translated
 from db.states import Event
 from inference.analyse import Models, NoLungs
 from inference.volume import VolumeRefused
+from node.logs import blame
 from node.release import next_event
 from node.retry import retry_after
 from node.rows import result_row
@@ -45,7 +46,12 @@ class Worker:
     def work(self, stop: threading.Event) -> None:
         """Take jobs until `stop` is set."""
         while not stop.is_set():
-            if not self.work_once():
+            try:
+                worked = self.work_once()
+            except Exception as error:  # noqa: BLE001 - the database is away, say: the loop must outlive it
+                log.error("worker stumbled", extra={"error": blame(error)})
+                worked = False
+            if not worked:
                 stop.wait(self.settings.worker.poll_s)
 
     def work_once(self) -> bool:
@@ -65,8 +71,8 @@ class Worker:
         except NOT_ANALYSABLE as refusal:
             log.info("job not analysable", extra={**facts, "reason": str(refusal)})
             self._end(job, Event.NOT_ANALYSABLE, str(refusal))
-        except Exception as error:  # one bad study must not end the worker; the job says what happened
-            log.exception("attempt failed", extra=facts)
+        except Exception as error:  # noqa: BLE001 - one bad study must not end the worker; the job says what happened
+            log.error("attempt failed", extra={**facts, "error": blame(error)})
             self._try_again_or_give_up(job, error)
         return True
 
@@ -100,9 +106,9 @@ class Worker:
         log.info("results stored", extra={"job": job.id, "objects": len(outcome.objects)})
 
     def _try_again_or_give_up(self, job: Job, error: Exception) -> None:
-        reason = f"{type(error).__name__}: {error}"
+        reason = blame(error)
         wait = retry_after(error, job.attempts)
-        if wait is None or job.attempts >= self.settings.worker.maximum_attempts:
+        if wait is None:
             self._end(job, Event.GAVE_UP, reason)
         else:
             self._end(job, Event.ATTEMPT_FAILED, reason, not_before=self.now() + wait)
@@ -131,10 +137,12 @@ class Worker:
         def renew() -> None:
             while not done.wait(self.settings.worker.lease_s / 3):
                 try:
-                    with self.sessions.begin() as session:
+                    with translated(), self.sessions.begin() as session:
                         jobs.renew(session, job.id, worker=self.name, lease=self.lease, now=self.now())
                 except jobs.LostRace:
                     return  # storing the results will meet the same guard
+                except DatabaseUnusable as error:
+                    log.warning("lease not renewed", extra={"job": job.id, "reason": str(error)})
 
         thread = threading.Thread(target=renew, name=f"lease of job {job.id}", daemon=True)
         thread.start()

@@ -1,6 +1,7 @@
 """`sedas-node analyse`: a folder in, result.json and DICOM out, twice the same bytes."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,15 @@ def test_a_folder_without_dicom_is_refused_and_nothing_is_left(tmp_path: Path) -
     assert ran.returncode == 2
     assert "found 1 files and none is DICOM" in ran.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_the_users_own_is_never_overwritten(phantom_study: list[Path], tmp_path: Path) -> None:
+    own = tmp_path / "dicom"
+    shutil.copytree(phantom_study[0].parent, own)
+    ran = _analyse(own, tmp_path)
+    assert ran.returncode == 2
+    assert "choose another folder" in ran.stderr
+    assert len(list(own.iterdir())) == len(phantom_study)
 
 
 @pytest.mark.realdata

@@ -96,9 +96,9 @@ def test_nothing_to_send_is_no_fault(setup: Setup) -> None:
     assert setup.destination.send([]) == []
 
 
-def test_what_is_missing_here_is_no_fault_of_the_destination(setup: Setup, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        setup.destination.send([tmp_path / "gone.dcm"])
+def test_a_file_that_is_gone_is_refused_by_every_destination(setup: Setup, tmp_path: Path) -> None:
+    (answer,) = setup.destination.send([tmp_path / "gone.dcm"])
+    assert (answer.outcome, answer.answer) == (Outcome.REFUSED, "the file is gone or is not DICOM")
 
 
 @pytest.mark.parametrize(

@@ -104,3 +104,28 @@ def test_a_file_that_is_gone_is_dropped_with_the_reason(
         dropped = [event.detail for event, _ in audit.trail(session) if event.event == "image dropped"]
         assert len(jobs.inputs(session, job)) == len(sharp) - 1
     assert ["not on disk" in detail for detail in dropped] == [True]
+
+
+def test_a_late_image_that_changes_nothing_causes_no_second_analysis(
+    sharp: list[Path], soft: list[Path], sessions: Sessions, rules: Settings, now: datetime
+) -> None:
+    _receive(sharp, sessions, rules, now)
+    _consider(sessions, rules, now)
+    with sessions.begin() as session:
+        jobs.claim(session, worker="w", lease=timedelta(seconds=60), now=now)
+    _receive(soft, sessions, rules, now)
+    first, second = _consider(sessions, rules, now)
+    assert (first.state, second.state) == (State.RUNNING, State.REJECTED)
+    assert second.reason == "nothing new to analyse since generation 1"
+
+
+def test_a_study_whose_headers_are_nonsense_does_not_keep_others_waiting(
+    sharp: list[Path], sessions: Sessions, rules: Settings, now: datetime, tmp_path: Path
+) -> None:
+    nonsense = write_study(
+        chest(seed=4, lesion=None, pixels=64, pixel_mm=5.6, slice_mm=15.0),
+        tmp_path / "nonsense",
+        header={"ConvolutionKernel": "", "BodyPartExamined": "", "PatientAge": "", "SliceThickness": None},
+    )
+    _receive([*nonsense, *sharp], sessions, rules, now)
+    assert {job.state for job in _consider(sessions, rules, now)} == {State.QUEUED}

@@ -108,3 +108,15 @@ def test_an_older_generation_that_is_held_gives_way(sessions: Sessions, now: dat
         jobs.supersede_held(session, newer, now=now)
         session.refresh(held)
         assert held.state is State.SUPERSEDED
+
+
+def test_a_waiting_attempt_gives_way_to_a_newer_generation(sessions: Sessions, now: datetime) -> None:
+    with sessions.begin() as session:
+        older = _queued(session, now)
+        jobs.claim(session, worker="w", lease=LEASE, now=now)
+        newer = jobs.image_arrived(session, STUDY, now=now)
+        jobs.advance(session, older, Event.ATTEMPT_FAILED, now=now, owner="w", not_before=now + LEASE)
+        jobs.advance(session, newer, Event.STUDY_COMPLETE, now=now, completed_at=now)
+        claimed = [jobs.claim(session, worker="w", lease=LEASE, now=now + 2 * LEASE) for _ in range(2)]
+        assert [job.id if job else None for job in claimed] == [newer.id, None]
+        assert older.state is State.SUPERSEDED

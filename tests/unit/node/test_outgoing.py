@@ -14,7 +14,7 @@ from db.session import Sessions
 from db.states import Event, State
 from dicom_out.scu import Outcome, SendResult
 from node.interventions import CannotIntervene, release, retry
-from node.outgoing import send_due
+from node.outgoing import park_unknown, send_due
 
 RULES = Rules(first_retry_s=30)
 OUTBOX = Path("outbox")
@@ -147,3 +147,21 @@ def test_a_rejected_study_is_looked_at_again_unless_a_newer_generation_took_over
         jobs.image_arrived(session, "1.2", now=now)
         with pytest.raises(CannotIntervene, match="given way to generation 2"):
             retry(session, rejected, now=now)
+
+
+def test_what_waits_for_a_destination_that_is_gone_waits_for_a_person(
+    sessions: Sessions, job: int, now: datetime
+) -> None:
+    _send(sessions, "pacs", Scripted(), now)
+    park_unknown(sessions, ["pacs"], now=now)
+    with sessions() as session:
+        failed = session.get_one(Job, job)
+    assert failed.state is State.FAILED
+    assert "archive: this destination is not configured" in failed.reason
+
+
+def test_nothing_is_released_to_nowhere(sessions: Sessions, now: datetime) -> None:
+    job = _delivering(sessions, now, held=True)
+    with sessions.begin() as session, pytest.raises(CannotIntervene, match="nowhere to go"):
+        release(session, session.get_one(Job, job), [], now=now)
+    assert _state(sessions, job) is State.HELD

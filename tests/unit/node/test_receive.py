@@ -84,7 +84,7 @@ def test_an_object_without_its_uids_is_refused_by_their_name(image: bytes, keywo
         identify(_changed(image, **{keyword: None}))
 
 
-@pytest.mark.parametrize("uid", ["../../../etc/passwd", "1.2/3", "1" * 65, ""])
+@pytest.mark.parametrize("uid", ["../../../etc/passwd", "1.2/3", "..", ".", "1..2", "1" * 65, ""])
 def test_a_uid_that_is_a_path_or_none_never_reaches_the_disk(image: bytes, uid: str) -> None:
     content = _changed(image, StudyInstanceUID=None)
     element = struct.pack("<HH2sH", 0x0020, 0x000D, b"UI", len(uid) + len(uid) % 2) + uid.encode()
@@ -130,3 +130,12 @@ def _changed(content: bytes, **changes: object) -> bytes:
     buffer = BytesIO()
     ds.save_as(buffer)
     return buffer.getvalue()
+
+
+def test_an_image_whose_file_has_gone_is_kept_when_it_comes_again(
+    image: bytes, tmp_path: Path, sessions: Sessions, now: datetime
+) -> None:
+    receive(image, _arrival(image), spool=tmp_path / "spool", sessions=sessions, now=now)
+    _files(tmp_path / "spool")[0].unlink()
+    receive(image, _arrival(image), spool=tmp_path / "spool", sessions=sessions, now=now)
+    assert [file.read_bytes() for file in _files(tmp_path / "spool")] == [image]
