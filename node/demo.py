@@ -24,6 +24,7 @@ from dicom_out.scu import Outcome, Peer, send_files
 from inference.phantom import LesionKind, chest, write_study
 from node import app, scp
 from node.headers import NotDicom, read_header
+from node.listing import audit_line
 from node.outbound import dicom_files
 from node.processes import worker_process
 from node.receive import Arrival
@@ -179,8 +180,7 @@ def _follow(sessions: Sessions, study: str, screen: Console) -> Job:
             job = jobs.latest_generation(session, study)
             events = [event for event, _ in audit.trail(session, study)]
         for event in events[printed:]:
-            state = event.state_after or ""
-            screen.print(f"  {event.at:%H:%M:%S.%f}"[:-3] + f"  {state:10}  {event.event}: {event.detail}")
+            screen.print(f"  {audit_line(event)}")
         printed = len(events)
         if job is not None and job.state in SETTLED:
             return job

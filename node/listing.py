@@ -1,45 +1,61 @@
-"""Jobs and audit as tables for people and as JSON for programs."""
+"""Jobs and audit as lines for people and as JSON for programs."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from rich.console import Console
-from rich.table import Column, Table
 
 from db import audit, jobs, results
-from db.models import Job
-from db.session import Session, Sessions
+from db.models import AuditEvent, Job, Result
+from db.session import Sessions
 
 Row = Mapping[str, Any]
 
 
 def print_jobs(sessions: Sessions, screen: Console, *, as_json: bool) -> None:
     with sessions() as session:
-        rows = [_job_row(session, job) for job in jobs.every(session)]
-    _print(rows, screen, "no jobs yet", as_json=as_json)
+        every = [(job, results.of_job(session, job)) for job in jobs.every(session)]
+    if as_json:
+        screen.print_json(json.dumps([_job_row(job, result) for job, result in every]))
+        return
+    for job, result in every:
+        screen.print(f"job {job.id}  {job.state}  since {job.changed_at:%Y-%m-%d %H:%M:%S}  {_found(result)}")
+        screen.print(f"  study {job.study_instance_uid}, generation {job.generation}")
+        if job.reason:
+            screen.print(f"  {job.reason}")
+    if not every:
+        screen.print("no jobs yet")
 
 
 def print_audit(sessions: Sessions, screen: Console, study: str | None, *, as_json: bool) -> None:
     with sessions() as session:
-        rows = [
-            {
-                "at": _instant(event.at),
-                "job": job.id,
-                "study_instance_uid": job.study_instance_uid,
-                "event": event.event,
-                "before": event.state_before,
-                "after": event.state_after,
-                "detail": event.detail,
-            }
-            for event, job in audit.trail(session, study)
-        ]
-    _print(rows, screen, "nothing has happened yet", as_json=as_json)
+        every = audit.trail(session, study)
+    if as_json:
+        screen.print_json(json.dumps([_audit_row(event, job) for event, job in every]))
+        return
+    for event, job in every:
+        screen.print(f"job {job.id}  {event.at:%Y-%m-%d} {audit_line(event)}")
+    if not every:
+        screen.print("nothing has happened yet")
 
 
-def _job_row(session: Session, job: Job) -> Row:
-    result = results.of_job(session, job)
+def audit_line(event: AuditEvent) -> str:
+    """The time of day, the state reached if any, and what happened."""
+    at = f"{event.at:%H:%M:%S}.{event.at.microsecond // 1000:03}"
+    return f"{at}  {event.state_after or '':10}  {event.event}: {event.detail}"
+
+
+def _found(result: Result | None) -> str:
+    if result is None:
+        return ""
+    if result.probability is None:
+        return f"no score ({result.slice_policy})"
+    return f"{result.label} {result.probability:.3f} ({result.slice_policy})"
+
+
+def _job_row(job: Job, result: Result | None) -> Row:
     return {
         "job": job.id,
         "study_instance_uid": job.study_instance_uid,
@@ -55,23 +71,16 @@ def _job_row(session: Session, job: Job) -> Row:
     }
 
 
-def _print(rows: Iterable[Row], screen: Console, nothing: str, *, as_json: bool) -> None:
-    every = list(rows)
-    if as_json:
-        screen.print_json(json.dumps(every))
-    elif not every:
-        screen.print(nothing)
-    else:
-        table = Table(*(Column(name, overflow="fold") for name in every[0]))
-        for row in every:
-            table.add_row(*(_text(value) for value in row.values()))
-        screen.print(table)
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+def _audit_row(event: AuditEvent, job: Job) -> Row:
+    return {
+        "at": _instant(event.at),
+        "job": job.id,
+        "study_instance_uid": job.study_instance_uid,
+        "event": event.event,
+        "before": event.state_before,
+        "after": event.state_after,
+        "detail": event.detail,
+    }
 
 
 def _instant(at: datetime) -> str:
