@@ -1,0 +1,149 @@
+"""The worker and its jobs, with models that fail in every way."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from config.settings import Settings
+from db import deliveries, jobs, results
+from db.models import Job
+from db.session import Sessions
+from db.states import State
+from inference.analyse import Models
+from inference.morphology import Mask
+from inference.phantom import LesionKind, write_study
+from inference.threshold import ThresholdSegmenter
+from inference.volume import CtVolume
+from node import app
+from node.intake import consider_studies
+from node.receive import Arrival, identify, receive
+from node.worker import Worker
+from tests.phantom import small_chest
+
+LATER = timedelta(hours=1)
+
+
+class Failing(ThresholdSegmenter):
+    """A segmenter that does something else."""
+
+    def __init__(self, does: Callable[[], object]) -> None:
+        super().__init__()
+        object.__setattr__(self, "does", does)
+
+    def __call__(self, volume: CtVolume) -> Mask:
+        self.does()  # type: ignore[attr-defined]
+        return np.zeros(volume.hu.shape, dtype=np.bool_)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return write_study(small_chest(9, LesionKind.PIMA_LIKE), tmp_path_factory.mktemp("study"))
+
+
+@pytest.fixture(scope="module")
+def models() -> Models:
+    return app.models(Settings())
+
+
+@pytest.fixture
+def node(settings: Settings) -> Settings:
+    """A node with one destination."""
+    there = {"destinations": [{"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": 104}]}
+    return Settings.model_validate(settings.model_dump() | {"delivery": there})
+
+
+@pytest.fixture
+def queued(study: list[Path], sessions: Sessions, node: Settings, now: datetime) -> int:
+    for file in study:
+        content = file.read_bytes()
+        identity = identify(content)
+        arrival = Arrival("PACS", identity.sop_class_uid, identity.sop_instance_uid)
+        receive(content, arrival, spool=node.storage.spool, sessions=sessions, now=now)
+    consider_studies(sessions, node, model_thickness_mm=5.0, now=now + timedelta(seconds=2))
+    with sessions() as session:
+        (job,) = jobs.in_state(session, State.QUEUED)
+        return job.id
+
+
+def _work(sessions: Sessions, models: Models, node: Settings, at: datetime) -> Job:
+    Worker("w", sessions, models, node, lambda: at).work_once()
+    with sessions() as session:
+        (job,) = jobs.every(session)
+        return job
+
+
+def test_results_are_files_and_rows_before_the_job_moves_on(
+    queued: int, sessions: Sessions, models: Models, node: Settings, now: datetime
+) -> None:
+    job = _work(sessions, models, node, now)
+    assert (job.id, job.state, job.lease_owner) == (queued, State.DELIVERING, None)
+    with sessions() as session:
+        result = results.of_job(session, job)
+        assert result is not None
+        waiting = deliveries.of_job(session, job)
+        assert [d.sop_instance_uid for d in waiting] == [made.sop_instance_uid for made in result.objects]
+        assert all((node.storage.outbox / made.path).is_file() for made in result.objects)
+        assert result.slices
+        assert result.probability == pytest.approx(np.mean([s.probability for s in result.slices]))
+
+
+@pytest.mark.parametrize("level", ["candidates", "shadow"])
+def test_the_release_level_decides_what_leaves_and_the_rows_keep_the_score(
+    level: str, queued: int, sessions: Sessions, models: Models, node: Settings, now: datetime
+) -> None:
+    release = {"release": {"automatic": level}}
+    job = _work(sessions, models, Settings.model_validate(node.model_dump() | release), now)
+    assert job.id == queued
+    assert job.state is (State.DONE if level == "shadow" else State.DELIVERING)
+    with sessions() as session:
+        result = results.of_job(session, job)
+        assert result is not None
+        assert result.probability is not None
+        texts = b"".join((node.storage.outbox / made.path).read_bytes() for made in result.objects)
+    assert (b"Model probability of PIMA" in texts) is (level == "shadow")
+
+
+def test_a_chest_without_lungs_is_rejected_with_the_reason(
+    queued: int, sessions: Sessions, models: Models, node: Settings, now: datetime
+) -> None:
+    job = _work(sessions, replace(models, segment=Failing(lambda: None)), node, now)
+    assert (job.id, job.state) == (queued, State.REJECTED)
+    assert job.reason == "0 ml of lung, need 500 ml"
+
+
+def test_a_failure_is_tried_again_and_then_given_up_without_quoting_it(
+    queued: int, sessions: Sessions, models: Models, node: Settings, now: datetime
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("Roe^Jane")
+
+    failing = replace(models, segment=Failing(fail))
+    first = _work(sessions, failing, node, now)
+    assert (first.state, first.not_before) == (State.QUEUED, now + timedelta(seconds=10))
+    assert _work(sessions, failing, node, now).attempts == 1
+    last = _work(sessions, failing, node, now + LATER)
+    assert (last.id, last.state, last.attempts) == (queued, State.FAILED, 2)
+    assert last.reason.startswith("RuntimeError at test_worker.py:")
+    assert "Jane" not in last.reason
+
+
+def test_a_worker_that_lost_its_lease_stores_nothing(
+    queued: int, sessions: Sessions, models: Models, node: Settings, now: datetime
+) -> None:
+    def another_worker_takes_over() -> None:
+        with sessions.begin() as session:
+            session.get_one(Job, queued).lease_owner = "another"
+
+    class Overtaken(Failing):
+        def __call__(self, volume: CtVolume) -> Mask:
+            another_worker_takes_over()
+            return models.segment(volume)
+
+    job = _work(sessions, replace(models, segment=Overtaken(lambda: None)), node, now)
+    assert (job.state, job.lease_owner) == (State.RUNNING, "another")
+    with sessions() as session:
+        assert results.of_job(session, job) is None
