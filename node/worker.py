@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from config.settings import Settings
@@ -27,17 +27,13 @@ NOT_ANALYSABLE = (VolumeRefused, NoLungs)
 """What no other attempt would change."""
 
 
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True)
 class Worker:
     name: str
     sessions: Sessions
     models: Models
     settings: Settings
-    now: Callable[[], datetime] = utc_now
+    now: Callable[[], datetime]
 
     @property
     def lease(self) -> timedelta:
