@@ -9,7 +9,7 @@ from sqlalchemy.orm import joinedload
 from db.models import Delivery, DeliveryState, Job, Result
 from db.session import Session
 
-MOST_AT_ONCE = 100  # after an outage, so that progress is noted on the way
+MOST_AT_ONCE = 20  # after an outage, so that progress is noted on the way
 
 
 def open_all(

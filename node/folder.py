@@ -11,7 +11,8 @@ from pathlib import Path
 from rich.console import Console
 
 from config.settings import Settings
-from inference.analyse import Models
+from inference.analyse import Models, NoLungs
+from inference.volume import VolumeRefused
 from node import app
 from node.choice import Decision, NotAnalysable, decide
 from node.headers import Header, NotDicom, read_header
@@ -39,12 +40,19 @@ class Folder:
 def analyse_folder(path: Path, out: Path, settings: Settings, screen: Console) -> None:
     """Read, choose, analyse, write; and say what was found."""
     folder = read_folder(path)
+    _refuse_to_overwrite(out, folder)
     thickness_mm = app.open_bundle(settings).preprocessing.slice_thickness_mm
     decision = choose(folder, settings, model_thickness_mm=thickness_mm)
     for finding in decision.findings:
         screen.print(f"{finding.event}: {finding.detail}")
+    if folder.not_dicom:
+        screen.print(f"{folder.not_dicom} files are no readable DICOM images")
     with screen.status("loading the models") as status:
-        outcome = analyse_into(out, folder, decision, app.models(settings), settings, on_stage=status.update)
+        models = app.models(settings)
+        try:
+            outcome = analyse_into(out, folder, decision, models, settings, on_stage=status.update)
+        except (VolumeRefused, NoLungs) as refusal:
+            raise NotAnalysable(str(refusal)) from refusal
     print_outcome(outcome, screen)
     screen.print(f"{len(outcome.objects)} objects in {out / 'dicom'}, the result in {out / 'result.json'}")
 

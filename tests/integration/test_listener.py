@@ -12,6 +12,7 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 
 from config.settings import Settings
+from db.session import DatabaseUnusable
 from inference.phantom import chest, write_study
 from node import app, scp
 from node.receive import Arrival, NotStorable, OtherContent, WrongObject
@@ -96,6 +97,7 @@ def test_a_class_that_is_not_offered_is_not_accepted(port: int, slices: list[Pat
     ("error", "status"),
     [
         (OSError(errno.ENOSPC, "No space left on device"), StoreStatus.OUT_OF_RESOURCES),
+        (DatabaseUnusable("locked"), StoreStatus.OUT_OF_RESOURCES),
         (NotStorable("no"), StoreStatus.CANNOT_UNDERSTAND),
         (WrongObject("no"), StoreStatus.DOES_NOT_MATCH_SOP_CLASS),
         (OtherContent("no"), StoreStatus.OTHER_CONTENT_UNDER_KNOWN_UID),
