@@ -1,5 +1,6 @@
 """`sedas-node demo`: a node, its worker and a small PACS on this machine, and a chest CT on its way through them."""
 
+import json
 import shutil
 import time
 import tomllib
@@ -23,7 +24,7 @@ from dicom_out.durable import write_durably
 from dicom_out.scu import Outcome, Peer, send_files
 from inference.phantom import LesionKind, chest, write_study
 from node import app, scp
-from node.headers import NotDicom, read_header
+from node.headers import Header, read_headers
 from node.listing import audit_line
 from node.outbound import dicom_files
 from node.processes import worker_process
@@ -75,7 +76,7 @@ class Places:
 
 def demonstrate(ct: Path | None, folder: Path, screen: Console) -> None:
     places = _prepare(folder.resolve())
-    files = _images(ct, places, screen)
+    images = _images(ct, places, screen)
     with _pacs(places) as pacs_port:
         settings = _configure(places, pacs_port)
         with (
@@ -83,8 +84,8 @@ def demonstrate(ct: Path | None, folder: Path, screen: Console) -> None:
             app.running(settings, workers) as port,
         ):
             sessions = app.open_sessions(settings)
-            _send(files, Peer("SEDASDEMO", "127.0.0.1", port), screen)
-            studies = {read_header(f).study_instance_uid for f in files}
+            _send([image.path for image in images], Peer("SEDASDEMO", "127.0.0.1", port), screen)
+            studies = {image.study_instance_uid for image in images}
             done = [_follow(sessions, study, screen) for study in sorted(studies)]
             for job in done:
                 _print_result(sessions, job, screen)
@@ -106,22 +107,14 @@ def _prepare(folder: Path) -> Places:
     return Places(folder)
 
 
-def _images(ct: Path | None, places: Places, screen: Console) -> list[Path]:
+def _images(ct: Path | None, places: Places, screen: Console) -> list[Header]:
     if ct is None:
         screen.print("No CT given: a phantom of a chest with a lesion is made.")
-        return write_study(chest(seed=PHANTOM_SEED, lesion=LesionKind.PIMA_LIKE), places.ct)
-    files = [file for file in dicom_files(ct) if _is_readable(file)]
-    if not files:
+        return read_headers(write_study(chest(seed=PHANTOM_SEED, lesion=LesionKind.PIMA_LIKE), places.ct))
+    images = read_headers(dicom_files(ct))
+    if not images:
         raise DemoFailed(f"{ct}: expected a folder of DICOM images, found none")
-    return files
-
-
-def _is_readable(file: Path) -> bool:
-    try:
-        read_header(file)
-    except NotDicom:
-        return False
-    return True
+    return images
 
 
 @contextmanager
@@ -145,7 +138,7 @@ port = 0
 calling_ae_titles = ["{PACS.ae_title}"]
 
 [storage]
-folder = "{places.node}"
+folder = {json.dumps(str(places.node))}
 
 [completion]
 quiet_period_s = 2.0

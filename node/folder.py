@@ -15,7 +15,7 @@ from inference.analyse import Models, NoLungs
 from inference.volume import VolumeRefused
 from node import app
 from node.choice import Decision, NotAnalysable, decide
-from node.headers import Header, NotDicom, read_header
+from node.headers import Header, read_headers
 from node.result_json import as_json
 from node.steps import Input, OnStage, Origin, Outcome, process
 
@@ -87,12 +87,7 @@ def print_outcome(outcome: Outcome, screen: Console) -> None:
 
 def read_folder(path: Path) -> Folder:
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
-    headers: list[Header] = []
-    for file in files:
-        try:
-            headers.append(read_header(file))
-        except NotDicom:
-            continue
+    headers = read_headers(files)
     if not headers:
         raise NotAnalysable(f"expected a folder of DICOM images, found {len(files)} files and none is DICOM")
     if (studies := len({h.study_instance_uid for h in headers})) > 1:

@@ -2,7 +2,8 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,15 @@ def read_header(path: Path) -> Header:
         return _header(path, ds)
     except (InvalidDicomError, AttributeError, EOFError, ValueError, NotImplementedError) as error:
         raise NotDicom(f"not a readable DICOM object ({type(error).__name__})") from error
+
+
+def read_headers(files: Iterable[Path]) -> list[Header]:
+    """The headers of those files that are readable DICOM objects."""
+    headers = []
+    for file in files:
+        with suppress(NotDicom):
+            headers.append(read_header(file))
+    return headers
 
 
 def _header(path: Path, ds: Dataset) -> Header:
