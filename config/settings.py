@@ -83,6 +83,7 @@ class Inference(Section):
     device: Annotated[str, StringConstraints(pattern=r"^(cpu|cuda(:\d+)?)$")] = "cpu"
     batch_size: Annotated[int, Field(ge=1, le=256)] = 8
     minimum_lung_ml: Annotated[float, Field(ge=0)] = 500.0
+    abstain_for: tuple[str, ...] = ("missing_slices", "lung_volume")  # input-quality findings: no number
 
 
 class Worker(Section):

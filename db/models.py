@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -146,6 +147,11 @@ class Result(Base):
     digest: Mapped[str]
     label: Mapped[str | None]
     probability: Mapped[float | None]
+    spread: Mapped[float | None]  # standard deviation of the slices' probabilities
+    flip: Mapped[float | None]  # shift of the probability under left-right mirroring
+    calibration: Mapped[str] = mapped_column(
+        default="", server_default=""
+    )  # what was done to the mean; empty where nothing was
     threshold: Mapped[float]
     slice_policy: Mapped[str]
     lung_volume_ml: Mapped[float]
@@ -168,10 +174,10 @@ class FoundTarget(Base):
     __tablename__ = "targets"
     job_id: Mapped[int] = mapped_column(ForeignKey("results.job_id"), primary_key=True)
     rank: Mapped[int] = mapped_column(primary_key=True)
-    x_mm: Mapped[float]
-    y_mm: Mapped[float]
-    z_mm: Mapped[float]
-    size_mm: Mapped[float]
+    x_mm: Mapped[float | None]  # an annotation may name slices and no place
+    y_mm: Mapped[float | None]
+    z_mm: Mapped[float | None]
+    size_mm: Mapped[float | None]
 
 
 class SliceScore(Base):
@@ -189,6 +195,9 @@ class QualityFinding(Base):
     rank: Mapped[int] = mapped_column(primary_key=True)
     code: Mapped[str]
     text: Mapped[str]
+    abstained: Mapped[bool] = mapped_column(
+        default=False, server_default=false()
+    )  # a reason to give no number
 
 
 class ResultObject(Base):

@@ -40,7 +40,7 @@ def key_slices(analysis: Analysis) -> tuple[ScoredSlice, ...]:
     if len(slices) <= most:
         return slices
     chosen = [(2 * part + 1) * len(slices) // (2 * most) for part in range(most)]
-    if analysis.target is not None:
+    if analysis.target is not None and analysis.target.position_mm is not None:
         height_mm = analysis.target.position_mm[2]
         centre = min(range(len(slices)), key=lambda i: abs(slices[i].position_mm[2] - height_mm))
         nearest = min(range(most), key=lambda part: abs(chosen[part] - centre))

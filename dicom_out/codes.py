@@ -23,9 +23,12 @@ NODULE_BELOW_MM = 30.0  # Fleischner Society: at or above 3 cm it is a mass
 # measurements
 PROBABILITY = Code("P-PIMA", PRIVATE_SCHEME, "Model probability of PIMA")
 THRESHOLD = Code("THRESH", PRIVATE_SCHEME, "Probability from which the class is PIMA")
+SPREAD = Code("SPREAD", PRIVATE_SCHEME, "Spread of the probability over the slices")
+FLIP = Code("FLIP", PRIVATE_SCHEME, "Shift of the probability under left-right mirroring")
 SLICE_COUNT = Code("NSLICE", PRIVATE_SCHEME, "Number of scored slices")
 LONG_AXIS = Code("103339001", "SCT", "Long axis")
 VOLUME = Code("118565006", "SCT", "Volume")
+STANDARD_DEVIATION = Code("386136009", "SCT", "Standard Deviation")
 MEAN = Code("373098007", "SCT", "Mean")
 PERCENT = Code("%", "UCUM", "Percent")
 SLICES = Code("{slices}", "UCUM", "slices")
@@ -45,6 +48,8 @@ POLICIES = {
     SlicePolicy.NONE: Code("NONE", PRIVATE_SCHEME, "No target found"),
 }
 POSITION = Code("POSITION", PRIVATE_SCHEME, "Position of the centre")
+CALIBRATION = Code("CALIBRATION", PRIVATE_SCHEME, "Calibration")
+NOT_ASSESSED = Code("NOTASSESSED", PRIVATE_SCHEME, "Not assessed because")
 INPUT_QUALITY = Code("QUALITY", PRIVATE_SCHEME, "Input quality")
 LIMITATION = Code("LIMIT", PRIVATE_SCHEME, "Limitation")
 MODEL_STATEMENT = Code("MODEL", PRIVATE_SCHEME, "Statement of the model")
@@ -64,7 +69,10 @@ def finding(analysis: Analysis) -> Code | None:
     """What a radiologist confirmed: a nodule below 3 cm or a mass; nothing for a candidate or no target."""
     if analysis.slice_policy is not SlicePolicy.ANNOTATED or analysis.target is None:
         return None
-    return NODULE if analysis.target.size_mm < NODULE_BELOW_MM else MASS
+    size_mm = analysis.target.size_mm
+    if size_mm is None:
+        return None
+    return NODULE if size_mm < NODULE_BELOW_MM else MASS
 
 
 def private_scheme() -> CodingSchemeIdentificationItem:

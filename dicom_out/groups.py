@@ -78,6 +78,8 @@ def _result(scope: Scope) -> Group:
     )
     _say(group, codes.COMMENT, (DISCLAIMER, *selection(analysis)))
     _say(group, codes.MODEL_STATEMENT, model_statements(analysis))
+    _say(group, codes.NOT_ASSESSED, (quality.text for quality in analysis.abstained_for))
+    _say(group, codes.CALIBRATION, (analysis.calibration,) if analysis.calibration else ())
     _say(group, codes.INPUT_QUALITY, (quality.text for quality in analysis.input_quality))
     _say(group, codes.LIMITATION, LIMITATIONS)
     return group
@@ -89,14 +91,23 @@ def _result_measurements(analysis: Analysis) -> Iterator[Measurement]:
     yield _number(codes.PROBABILITY, percent(analysis.probability), codes.PERCENT, derivation=codes.MEAN)
     yield _number(codes.THRESHOLD, percent(analysis.threshold), codes.PERCENT)
     yield _number(codes.SLICE_COUNT, str(len(analysis.slices)), codes.SLICES)
+    if analysis.consistency is not None:
+        spread, flip = percent(analysis.consistency.spread), percent(analysis.consistency.flip)
+        yield _number(codes.SPREAD, spread, codes.PERCENT, derivation=codes.STANDARD_DEVIATION)
+        yield _number(codes.FLIP, flip, codes.PERCENT)
 
 
 def _target(scope: Scope, target: Target, kind: Kind, number: int, title: str) -> Group:
     automatic = scope.analysis.slice_policy is SlicePolicy.AUTOMATIC
     search = candidate_search(scope.name.provenance.software_version)
-    size = _number(codes.LONG_AXIS, f"{target.size_mm:.1f}", codes.MILLIMETER)
-    group = _group(scope, (kind, number, title), search if automatic else None, measurements=[size])
-    _say(group, codes.POSITION, (position(target.position_mm),))
+    sizes = (
+        []
+        if target.size_mm is None
+        else [_number(codes.LONG_AXIS, f"{target.size_mm:.1f}", codes.MILLIMETER)]
+    )
+    group = _group(scope, (kind, number, title), search if automatic else None, measurements=sizes)
+    if target.position_mm is not None:
+        _say(group, codes.POSITION, (position(target.position_mm),))
     return group
 
 

@@ -23,12 +23,15 @@ _SELECTION = {
     SlicePolicy.AUTOMATIC: "The target is an unconfirmed automatic candidate: nobody has marked or reviewed it.",
     SlicePolicy.NONE: "No target was found; no probability is given.",
 }
+_ABSTAINED = "Not assessed: the input does not allow it; no class and no probability is given."
 _CANDIDATES_ONLY = "Candidates only: this result says where to look; no class and no probability is given."
 
 
 def selection(analysis: Analysis) -> tuple[str, ...]:
     """How the slices were found and, where there is no score, why."""
     how = _SELECTION[analysis.slice_policy]
+    if analysis.abstained_for:
+        return (how, _ABSTAINED)
     withheld = analysis.probability is None and analysis.slice_policy is not SlicePolicy.NONE
     return (how, _CANDIDATES_ONLY) if withheld else (how,)
 

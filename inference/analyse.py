@@ -2,30 +2,38 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inference import quality
-from inference.classifier import Classifier, Scores
+from inference.annotations import Annotation
+from inference.classifier import Classifier
 from inference.findings import (
     AlgorithmIdentity,
     Analysis,
+    Consistency,
     InputQuality,
     Label,
+    QualityCode,
     ScoredSlice,
     SlicePolicy,
-    Target,
     Timings,
     pool,
+    read,
 )
 from inference.gradcam import heat
 from inference.morphology import Mask
-from inference.preprocess import Frame, Slab, frame, network_input, slabs
-from inference.targets import Region, TargetSelector
+from inference.preprocess import Slab, frame, network_input, slabs
+from inference.targets import Region, Selection, TargetSelector
 from inference.volume import CtVolume
+
+_LEAST_SHARE = {
+    SlicePolicy.ANNOTATED: 0.0,
+    SlicePolicy.AUTOMATIC: 0.5,
+}  # of a slab's slices that show the target
 
 OnStage = Callable[[str], None]
 
@@ -43,123 +51,165 @@ class Segmenter(Protocol):
 
 
 @dataclass(frozen=True)
+class Rules:
+    """What a site decides about analyses."""
+
+    minimum_lung_ml: float = 500.0  # less is no chest
+    abstain_for: frozenset[QualityCode] = frozenset()  # findings with which no number is given
+
+
+@dataclass(frozen=True)
 class Models:
     """What an analysis is made with; kept warm from study to study."""
 
     segment: Segmenter
-    select: TargetSelector
+    select: tuple[TargetSelector, ...]  # asked in turn; the first that finds a target decides
     classify: Classifier
+    rules: Rules
 
 
 def analyse(
-    volume: CtVolume, models: Models, *, minimum_lung_ml: float, on_stage: OnStage = lambda _stage: None
+    volume: CtVolume,
+    annotations: Sequence[Annotation],
+    models: Models,
+    *,
+    on_stage: OnStage = lambda _stage: None,
 ) -> Analysis:
     """Without a target nothing is scored; `on_stage` hears `segment`, `select`, `classify` as they begin."""
     on_stage("segment")
     started = time.perf_counter()
     lungs = models.segment(volume)
     lung_ml = float(lungs.sum()) * volume.voxel_ml
-    if lung_ml < minimum_lung_ml:
-        raise NoLungs(f"{lung_ml:.0f} ml of lung, need {minimum_lung_ml:.0f} ml")
+    if lung_ml < models.rules.minimum_lung_ml:
+        raise NoLungs(f"{lung_ml:.0f} ml of lung, need {models.rules.minimum_lung_ml:.0f} ml")
 
     on_stage("select")
     segmented = time.perf_counter()
-    regions = models.select(volume, lungs)
+    selection = _selected(volume, lungs, annotations, models.select)
+    found = _input_quality(volume, lungs, lung_ml, selection, models.classify)
+    abstained_for = tuple(finding for finding in found if finding.code in models.rules.abstain_for)
 
     on_stage("classify")
     selected = time.perf_counter()
-    label, probability, scored = _classified(volume, lungs, regions, models.classify)
+    shown = _shown(volume, selection, models.classify)
+    score = _score(volume, lungs, shown, models.classify) if shown and not abstained_for else None
     classified = time.perf_counter()
 
     return Analysis(
         study_instance_uid=volume.study_instance_uid,
         series_instance_uid=volume.series_instance_uid,
-        label=label,
-        probability=probability,
+        label=score.label if score else None,
+        probability=score.probability if score else None,
+        consistency=score.consistency if score else None,
+        calibration=score.calibration if score else "",
         threshold=models.classify.bundle.card.threshold,
-        slice_policy=SlicePolicy.AUTOMATIC if regions else SlicePolicy.NONE,
-        target=_target(regions),
-        other_candidates=tuple(region.target for region in regions[1:]),
-        slices=scored,
+        slice_policy=selection.policy,
+        target=selection.regions[0].target if selection.regions else None,
+        other_candidates=tuple(region.target for region in selection.regions[1:]),
+        slices=_scored_slices(volume, lungs, selection, shown, score),
         lung_volume_ml=lung_ml,
-        input_quality=_input_quality(volume, lungs, lung_ml, models.classify),
+        input_quality=found,
+        abstained_for=abstained_for,
         classifier=models.classify.identity,
         segmenter=models.segment.identity,
         timings_s=Timings(volume.load_s, segmented - started, selected - segmented, classified - selected),
     )
 
 
-def _classified(
-    volume: CtVolume, lungs: Mask, regions: Sequence[Region], classify: Classifier
-) -> tuple[Label | None, float | None, tuple[ScoredSlice, ...]]:
-    if not regions:
-        return None, None, ()
-    numbers = classify.bundle.preprocessing
-    shown = showing(regions[0], volume, slabs(volume, numbers.slice_thickness_mm))
+def _selected(
+    volume: CtVolume, lungs: Mask, annotations: Sequence[Annotation], selectors: Sequence[TargetSelector]
+) -> Selection:
+    """What the first selector with a target found, and why those before it could not use an annotation."""
+    findings: tuple[InputQuality, ...] = ()
+    for select in selectors:
+        selection = select(volume, lungs, annotations)
+        findings += selection.findings
+        if selection.regions:
+            return replace(selection, findings=findings)
+    return Selection(SlicePolicy.NONE, findings=findings)
+
+
+def _shown(volume: CtVolume, selection: Selection, classify: Classifier) -> tuple[Slab, ...]:
+    """The slabs that are scored."""
+    if not selection.regions:
+        return ()
+    cut = slabs(volume, classify.bundle.preprocessing.slice_thickness_mm)
+    return showing(selection.regions[0], cut, at_least=_LEAST_SHARE[selection.policy])
+
+
+def showing(region: Region, cut: Sequence[Slab], *, at_least: float) -> tuple[Slab, ...]:
+    """The slabs of which the lesion is in this share of the slices; the fullest, if it is thinner than that."""
+    shown = frozenset(region.shown)
+    filled = [sum(k in shown for k in slab.slices) / len(slab.slices) for slab in cut]
+    enough = min(at_least, max(filled))
+    return tuple(slab for slab, share in zip(cut, filled, strict=True) if share > 0 and share >= enough)
+
+
+@dataclass(frozen=True, eq=False)
+class _Score:
+    label: Label
+    probability: float
+    consistency: Consistency
+    calibration: str
+    of_slabs: NDArray[np.float32]  # probabilities
+    heats: tuple[NDArray[np.float32], ...]  # each on the grid of its source slice
+
+
+def _score(volume: CtVolume, lungs: Mask, shown: Sequence[Slab], classify: Classifier) -> _Score:
+    numbers, card = classify.bundle.preprocessing, classify.bundle.card
     place = frame(volume, lungs, numbers)
-    scores = classify(np.stack([network_input(volume.hu, lungs, s, place, numbers) for s in shown]))
-    label, probability = pool((float(p) for p in scores.probabilities), classify.bundle.card.threshold)
-    return label, probability, _scored_slices(volume, lungs, regions[0], shown, scores, label, place)
-
-
-def showing(region: Region, volume: CtVolume, all_slabs: Sequence[Slab]) -> tuple[Slab, ...]:
-    """The slabs of which the lesion fills at least half the slices; the fullest, if it is thinner than that."""
-    shape = volume.hu.shape[1:]
-    filled = [
-        sum(region.plane(k, (shape[0], shape[1])).any() for k in s.slices) / len(s.slices) for s in all_slabs
-    ]
-    enough = min(0.5, max(filled))
-    return tuple(slab for slab, share in zip(all_slabs, filled, strict=True) if share >= enough)
+    images = np.stack([network_input(volume.hu, lungs, slab, place, numbers) for slab in shown])
+    scores = classify(images)
+    mirrored = classify(np.ascontiguousarray(images[:, :, ::-1]))
+    mean, mean_mirrored = pool(scores.probabilities), pool(mirrored.probabilities)
+    probability = mean
+    label = read(probability, card.threshold)
+    return _Score(
+        label=label,
+        probability=probability,
+        consistency=Consistency(float(np.std(scores.probabilities)), abs(mean - mean_mirrored)),
+        calibration="",
+        of_slabs=scores.probabilities,
+        heats=tuple(np.clip(place.from_network(image), 0.0, 1.0) for image in heat(scores.evidence, label)),
+    )
 
 
 def _scored_slices(
-    volume: CtVolume,
-    lungs: Mask,
-    region: Region,
-    shown: Sequence[Slab],
-    scores: Scores,
-    label: Label,
-    place: Frame,
+    volume: CtVolume, lungs: Mask, selection: Selection, shown: Sequence[Slab], score: _Score | None
 ) -> tuple[ScoredSlice, ...]:
-    heats = heat(scores.evidence, label)
-    return tuple(
-        _scored_slice(volume, lungs, region, slab, float(probability), place.from_network(image))
-        for slab, probability, image in zip(shown, scores.probabilities, heats, strict=True)
-    )
-
-
-def _scored_slice(
-    volume: CtVolume,
-    lungs: Mask,
-    region: Region,
-    slab: Slab,
-    probability: float,
-    warmth: NDArray[np.float32],
-) -> ScoredSlice:
-    middle = slab.middle
-    hu = volume.hu[middle]
-    return ScoredSlice(
-        sop_instance_uid=volume.sop_instance_uids[middle],
-        source_uids=tuple(volume.sop_instance_uids[k] for k in slab.slices),
-        instance_number=volume.instance_numbers[middle],
-        position_mm=volume.positions_mm[middle],
-        probability=probability,
-        hu=hu,
-        lungs=lungs[middle],
-        lesion=region.plane(middle, (hu.shape[0], hu.shape[1])),
-        heat=np.clip(warmth, 0.0, 1.0),
-    )
-
-
-def _target(regions: Sequence[Region]) -> Target | None:
-    return regions[0].target if regions else None
+    slices = []
+    for number, slab in enumerate(shown):
+        middle = slab.middle
+        hu = volume.hu[middle]
+        slices.append(
+            ScoredSlice(
+                sop_instance_uid=volume.sop_instance_uids[middle],
+                source_uids=tuple(volume.sop_instance_uids[k] for k in slab.slices),
+                instance_number=volume.instance_numbers[middle],
+                position_mm=volume.positions_mm[middle],
+                probability=float(score.of_slabs[number]) if score else None,
+                hu=hu,
+                lungs=lungs[middle],
+                lesion=selection.regions[0].plane(middle, (hu.shape[0], hu.shape[1])),
+                heat=score.heats[number] if score else None,
+            )
+        )
+    return tuple(slices)
 
 
 def _input_quality(
-    volume: CtVolume, lungs: Mask, lung_ml: float, classify: Classifier
+    volume: CtVolume, lungs: Mask, lung_ml: float, selection: Selection, classify: Classifier
 ) -> tuple[InputQuality, ...]:
     expected_mm = classify.bundle.preprocessing.slice_thickness_mm
     group = len(slabs(volume, expected_mm)[0].slices)
     slab_mm = max(group * volume.spacing_mm[0], volume.slice_thickness_mm or 0.0)
-    found = (*volume.findings, *quality.of_thickness(slab_mm, expected_mm), *quality.of_lungs(lungs, lung_ml))
-    return tuple(sorted(found))
+    return tuple(
+        sorted(
+            (
+                *volume.findings,
+                *quality.of_thickness(slab_mm, expected_mm),
+                *quality.of_lungs(lungs, lung_ml),
+                *selection.findings,
+            )
+        )
+    )

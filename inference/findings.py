@@ -30,7 +30,7 @@ class SlicePolicy(StrEnum):
 
 
 class QualityCode(StrEnum):
-    """Input-quality findings: each is a limitation that the report states."""
+    """Input-quality findings: each is a limitation that the report states, or a reason to give no number."""
 
     DUPLICATE_SLICES = "duplicate_slices"
     MISSING_SLICES = "missing_slices"
@@ -42,6 +42,7 @@ class QualityCode(StrEnum):
     LOSSY_COMPRESSION = "lossy_compression"
     LUNG_VOLUME = "lung_volume"
     LUNGS_CUT_OFF = "lungs_cut_off"
+    ANNOTATION_REFUSED = "annotation_refused"
 
 
 @dataclass(frozen=True, order=True)
@@ -63,10 +64,18 @@ class AlgorithmIdentity:
 
 @dataclass(frozen=True)
 class Target:
-    """A lesion, confirmed or a candidate."""
+    """A lesion, confirmed or a candidate; an annotation may name its slices and not its place."""
 
-    position_mm: Position  # centre
-    size_mm: float  # longest diameter in an axial plane
+    position_mm: Position | None  # centre
+    size_mm: float | None  # longest diameter in an axial plane
+
+
+@dataclass(frozen=True)
+class Consistency:
+    """How much the score moves with what should not matter. No confidence, and never named one."""
+
+    spread: float  # standard deviation of the slices' probabilities
+    flip: float  # how far the patient's probability moves when every slice is mirrored left to right
 
 
 @dataclass(frozen=True)
@@ -96,12 +105,14 @@ class Timings:
 
 @dataclass(frozen=True)
 class Analysis:
-    """The result for one series. `label` and `probability` are both None or both given."""
+    """The result for one series. `label`, `probability` and `consistency` are all None or all given."""
 
     study_instance_uid: str
     series_instance_uid: str
     label: Label | None
-    probability: float | None  # of PIMA, 0..1: the mean over `slices`
+    probability: float | None  # of PIMA, 0..1: the mean over `slices`, then `calibration` if there is one
+    consistency: Consistency | None
+    calibration: str  # what was done to the mean and on whose figures; empty where nothing was
     threshold: float
     slice_policy: SlicePolicy
     target: Target | None
@@ -109,6 +120,7 @@ class Analysis:
     slices: tuple[ScoredSlice, ...]  # from feet to head
     lung_volume_ml: float
     input_quality: tuple[InputQuality, ...]
+    abstained_for: tuple[InputQuality, ...]  # those of `input_quality` for which no number is given
     classifier: AlgorithmIdentity
     segmenter: AlgorithmIdentity
     timings_s: Timings
@@ -116,10 +128,14 @@ class Analysis:
     def without_score(self) -> "Analysis":
         """The same findings with no class and no number: where to look, and nothing else."""
         slices = tuple(replace(s, probability=None, heat=None) for s in self.slices)
-        return replace(self, label=None, probability=None, slices=slices)
+        return replace(self, label=None, probability=None, consistency=None, calibration="", slices=slices)
 
 
-def pool(probabilities: Iterable[float], threshold: float) -> tuple[Label, float]:
-    """The patient's class and probability: the mean of the slices', PIMA from `threshold` up (paper, Network)."""
-    probability = float(np.mean(list(probabilities)))
-    return (Label.PIMA if probability >= threshold else Label.IPN), probability
+def pool(probabilities: Iterable[float]) -> float:
+    """The patient's probability: the mean of the slices' (paper, Network)."""
+    return float(np.mean(list(probabilities)))
+
+
+def read(probability: float, threshold: float) -> Label:
+    """PIMA from `threshold` up (paper, Network)."""
+    return Label.PIMA if probability >= threshold else Label.IPN

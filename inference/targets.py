@@ -12,9 +12,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.annotations import Annotation
 from inference.coarse import Coarse, coarse
 from inference.extent import longest_axial_mm
-from inference.findings import Target
+from inference.findings import InputQuality, SlicePolicy, Target
 from inference.morphology import Mask, Spacing, components, dilated, opened
 from inference.volume import CtVolume
 
@@ -33,25 +34,30 @@ class Region:
     """A target with its extent, kept as a box of the volume."""
 
     target: Target
+    shown: tuple[int, ...]  # the slices of the volume that show it, from feet to head
     corner: tuple[int, int, int]  # z, y, x of the box in the volume
     extent: Mask  # z, y, x; the box
-
-    @property
-    def slices(self) -> range:
-        return range(self.corner[0], self.corner[0] + self.extent.shape[0])
 
     def plane(self, index: int, shape: tuple[int, int]) -> Mask:
         """The extent in one slice of the volume, rows by columns."""
         plane = np.zeros(shape, dtype=np.bool_)
-        if index in self.slices:
-            z, (rows, columns) = index - self.corner[0], self.extent.shape[1:]
+        z, (rows, columns) = index - self.corner[0], self.extent.shape[1:]
+        if 0 <= z < len(self.extent):
             plane[self.corner[1] :, self.corner[2] :][:rows, :columns] = self.extent[z]
         return plane
 
 
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The target first, then the other candidates; no region if there is none."""
+
+    policy: SlicePolicy
+    regions: tuple[Region, ...] = ()
+    findings: tuple[InputQuality, ...] = ()  # annotations that could not be used, and why
+
+
 class TargetSelector(Protocol):
-    def __call__(self, volume: CtVolume, lungs: Mask, /) -> tuple[Region, ...]:
-        """The target first, then the other candidates; empty if there is none."""
+    def __call__(self, volume: CtVolume, lungs: Mask, annotations: Sequence[Annotation], /) -> Selection: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,10 +78,17 @@ class _Part:
         return self.core_ml * 2.0 * self.radius_mm * self.roundness * self.free**3
 
 
-def select_automatically(volume: CtVolume, lungs: Mask) -> tuple[Region, ...]:
+def select_automatically(
+    volume: CtVolume,
+    lungs: Mask,
+    annotations: Sequence[Annotation],  # noqa: ARG001 - it looks at the image alone
+) -> Selection:
     """Candidates by falling score, at most `MOST_CANDIDATES`."""
-    if not lungs.any():
-        return ()
+    regions = _candidates(volume, lungs) if lungs.any() else ()
+    return Selection(SlicePolicy.AUTOMATIC if regions else SlicePolicy.NONE, regions)
+
+
+def _candidates(volume: CtVolume, lungs: Mask) -> tuple[Region, ...]:
     corner, box = _box(lungs, margin=2)
     image = coarse(volume.hu[box], volume.spacing_mm)
     parts = _parts(image, image.coarsened(lungs[box]))
@@ -159,7 +172,8 @@ def _region(
     extent = inside[box]
     middle = [float(axis.mean()) + first for axis, first in zip(np.nonzero(extent), start, strict=True)]
     target = Target(volume.position_mm(*middle), longest_axial_mm(extent, volume.spacing_mm))
-    return Region(target, start, extent.copy())
+    shown = tuple(range(start[0], start[0] + len(extent)))
+    return Region(target, shown, start, extent.copy())
 
 
 def _box(mask: Mask, *, margin: int) -> tuple[tuple[int, int, int], tuple[slice, slice, slice]]:

@@ -15,6 +15,7 @@ from db.session import Sessions, open_database
 from dicom_out.destination import CStoreDestination, Destination
 from dicom_out.scu import Peer
 from inference.bundle import Bundle, demonstration, load_bundle
+from inference.findings import QualityCode
 from node import scp, ticks
 from node.intake import consider_studies
 from node.leases import expire_leases
@@ -64,7 +65,7 @@ def models(settings: Settings) -> "Models":
     """The models, on their device. Only a worker calls this: torch is loaded here and nowhere earlier."""
     import torch
 
-    from inference.analyse import Models
+    from inference.analyse import Models, Rules
     from inference.classifier import Classifier
     from inference.targets import select_automatically
     from inference.threshold import ThresholdSegmenter
@@ -75,8 +76,22 @@ def models(settings: Settings) -> "Models":
     match rules.segmenter:
         case SegmenterName.THRESHOLD:
             segment = ThresholdSegmenter()
-    classify = Classifier(open_bundle(settings), device=rules.device, batch_size=rules.batch_size)
-    return Models(segment=segment, select=select_automatically, classify=classify)
+    return Models(
+        segment=segment,
+        select=(select_automatically,),
+        classify=Classifier(open_bundle(settings), device=rules.device, batch_size=rules.batch_size),
+        rules=Rules(rules.minimum_lung_ml, frozenset(_quality_code(word) for word in rules.abstain_for)),
+    )
+
+
+def _quality_code(word: str) -> QualityCode:
+    try:
+        return QualityCode(word)
+    except ValueError:
+        known = ", ".join(QualityCode)
+        raise BadConfig(
+            f"inference.abstain_for: {word!r} is no input-quality finding; known are {known}"
+        ) from None
 
 
 def worker(settings: Settings) -> "Worker":

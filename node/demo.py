@@ -191,10 +191,12 @@ def _print_result(sessions: Sessions, job: Job, screen: Console) -> None:
         if result.targets:
             size = result.targets[0].size_mm
             screen.print(
-                f"Target       {size:.0f} mm, {result.slice_policy}; {len(result.targets) - 1} other candidates"
+                f"Target       {'size not marked' if size is None else f'{size:.0f} mm'}, {result.slice_policy}; "
+                f"{len(result.targets) - 1} other candidates"
             )
         for score in result.slices:
-            screen.print(f"  slice {score.instance_number or '?':>4}  {score.probability:.3f}")
+            number = "no score" if score.probability is None else f"{score.probability:.3f}"
+            screen.print(f"  slice {score.instance_number or '?':>4}  {number}")
         if result.probability is not None:
             screen.print(
                 f"Probability  {result.probability:.3f} of PIMA (threshold {result.threshold:g}): {result.label}"

@@ -73,7 +73,8 @@ def _refuse_to_overwrite(out: Path, folder: Folder) -> None:
 def print_outcome(outcome: Outcome, screen: Console) -> None:
     found = outcome.analysis
     if found.probability is None:
-        screen.print(f"no score: slice policy {found.slice_policy}")
+        reasons = ", ".join(finding.code for finding in found.abstained_for)
+        screen.print(f"no score: {reasons or f'slice policy {found.slice_policy}'}")
     else:
         screen.print(
             f"{found.label}, probability of PIMA {found.probability:.3f}, threshold {found.threshold:g}"

@@ -1,5 +1,6 @@
 """`result.json`: an outcome for other programs."""
 
+from dataclasses import asdict
 from typing import Any
 
 from inference.findings import AlgorithmIdentity, Target
@@ -14,6 +15,8 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         "label": found.label,
         "probability": found.probability,
         "threshold": found.threshold,
+        "consistency": asdict(found.consistency) if found.consistency else None,
+        "calibration": found.calibration or None,
         "slice_policy": found.slice_policy,
         "target": _target(found.target) if found.target else None,
         "other_candidates": [_target(candidate) for candidate in found.other_candidates],
@@ -28,6 +31,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         ],
         "lung_volume_ml": found.lung_volume_ml,
         "input_quality": [{"code": q.code, "text": q.text} for q in found.input_quality],
+        "not_assessed_for": [q.code for q in found.abstained_for],
         "model": _algorithm(found.classifier),
         "segmenter": _algorithm(found.segmenter),
         "statements": [*found.classifier.statements],

@@ -14,6 +14,9 @@ def result_row(job: Job, outcome: Outcome, outbox: Path) -> Result:
         digest=outcome.digest,
         label=found.label,
         probability=found.probability,
+        spread=found.consistency.spread if found.consistency else None,
+        flip=found.consistency.flip if found.consistency else None,
+        calibration=found.calibration,
         threshold=found.threshold,
         slice_policy=found.slice_policy,
         lung_volume_ml=found.lung_volume_ml,
@@ -35,7 +38,8 @@ def result_row(job: Job, outcome: Outcome, outbox: Path) -> Result:
             for rank, s in enumerate(found.slices)
         ],
         input_quality=[
-            QualityFinding(rank=rank, code=q.code, text=q.text) for rank, q in enumerate(found.input_quality)
+            QualityFinding(rank=rank, code=q.code, text=q.text, abstained=q in found.abstained_for)
+            for rank, q in enumerate(found.input_quality)
         ],
         objects=[
             ResultObject(
@@ -56,5 +60,5 @@ def _targets(found: Analysis) -> list[FoundTarget]:
     return [
         FoundTarget(rank=rank, x_mm=x, y_mm=y, z_mm=z, size_mm=target.size_mm)
         for rank, target in enumerate((found.target, *found.other_candidates))
-        for x, y, z in [target.position_mm]
+        for x, y, z in [target.position_mm or (None, None, None)]
     ]

@@ -71,7 +71,7 @@ def process(
     started = time.perf_counter()
     on_stage("load")
     ct = load([i.path for i in inputs])
-    analysis = analyse(ct, models, minimum_lung_ml=settings.inference.minimum_lung_ml, on_stage=on_stage)
+    analysis = analyse(ct, (), models, on_stage=on_stage)
     on_stage("encode")
     encoding = time.perf_counter()
     digest = _digest(inputs, analysis, settings, origin)
@@ -96,7 +96,7 @@ def _digest(inputs: Sequence[Input], analysis: Analysis, settings: Settings, ori
         annotation_digests=[],
         bundle_digest=analysis.classifier.digest,
         segmenter_digest=analysis.segmenter.digest,
-        settings=f"minimum_lung_ml={settings.inference.minimum_lung_ml} release={shown}",
+        settings=f"abstain_for={sorted(settings.inference.abstain_for)} release={shown}",
         software_version=version("sedas-node"),
         at=origin.at,
     )

@@ -13,6 +13,7 @@ from dicom_out.identity import Provenance
 from inference.findings import (
     AlgorithmIdentity,
     Analysis,
+    Consistency,
     InputQuality,
     QualityCode,
     ScoredSlice,
@@ -20,6 +21,7 @@ from inference.findings import (
     Target,
     Timings,
     pool,
+    read,
 )
 
 STUDY_UID = "1.2.826.0.1.3680043.10.1.1"
@@ -144,13 +146,15 @@ def _analysis(
     target: Target | None,
     size_mm: float,
 ) -> Analysis:
-    label, probability = (None, None) if not slices else pool([s.probability or 0.0 for s in slices], 0.5)
+    probability = pool([s.probability or 0.0 for s in slices]) if slices else None
     automatic = policy is SlicePolicy.AUTOMATIC
     return Analysis(
         study_instance_uid=str(header.StudyInstanceUID),
         series_instance_uid=str(header.SeriesInstanceUID),
-        label=label,
+        label=None if probability is None else read(probability, 0.5),
         probability=probability,
+        consistency=None if probability is None else Consistency(spread=0.1525, flip=0.0312),
+        calibration="",
         threshold=0.5,
         slice_policy=policy,
         target=target,
@@ -160,6 +164,7 @@ def _analysis(
         input_quality=(
             InputQuality(QualityCode.SLICE_THICKNESS, "Slices are 8.0 mm thick; the model expects 5.0 mm."),
         ),
+        abstained_for=(),
         classifier=AlgorithmIdentity(
             name="SE-DAS ResNet50 demonstration", version="1", digest="a" * 64, statements=(DEMONSTRATION,)
         ),

@@ -1,29 +1,33 @@
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from inference.analyse import Models, NoLungs, analyse, showing
+from inference.analyse import Models, NoLungs, Rules, analyse, showing
+from inference.annotations import Annotation
 from inference.bundle import demonstration, load_bundle
 from inference.classifier import Classifier
-from inference.findings import Label, SlicePolicy, Target
+from inference.findings import InputQuality, Label, QualityCode, SlicePolicy, Target
 from inference.morphology import Mask
 from inference.phantom import LesionKind, Phantom, as_volume, chest
 from inference.preprocess import slabs
-from inference.targets import Region, select_automatically
+from inference.targets import Region, Selection, select_automatically
 from inference.threshold import ThresholdSegmenter
 from inference.volume import CtVolume
 from tests.phantom import small_chest
 
 
-def nothing(_volume: CtVolume, _lungs: Mask) -> tuple[Region, ...]:
-    return ()
+def nothing(_volume: CtVolume, _lungs: Mask, _annotations: Sequence[Annotation]) -> Selection:
+    return Selection(SlicePolicy.NONE)
 
 
 @pytest.fixture(scope="module")
 def models() -> Models:
     classify = Classifier(load_bundle(demonstration()))
-    return Models(segment=ThresholdSegmenter(), select=select_automatically, classify=classify)
+    return Models(
+        segment=ThresholdSegmenter(), select=(select_automatically,), classify=classify, rules=Rules()
+    )
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +37,7 @@ def phantom() -> Phantom:
 
 def test_a_lesion_is_found_scored_and_explained(models: Models, phantom: Phantom) -> None:
     volume, stages = as_volume(phantom), list[str]()
-    analysis = analyse(volume, models, minimum_lung_ml=500.0, on_stage=stages.append)
+    analysis = analyse(volume, (), models, on_stage=stages.append)
     assert stages == ["segment", "select", "classify"]
     assert analysis.slice_policy is SlicePolicy.AUTOMATIC
     assert analysis.target is not None
@@ -54,8 +58,8 @@ def test_a_lesion_is_found_scored_and_explained(models: Models, phantom: Phantom
 
 
 def test_without_a_target_nothing_is_scored(models: Models) -> None:
-    blind = replace(models, select=nothing)
-    analysis = analyse(as_volume(small_chest()), blind, minimum_lung_ml=500.0)
+    blind = replace(models, select=(nothing,))
+    analysis = analyse(as_volume(small_chest()), (), blind)
     assert analysis.slice_policy is SlicePolicy.NONE
     assert (analysis.label, analysis.probability, analysis.target) == (None, None, None)
     assert analysis.slices == ()
@@ -64,11 +68,11 @@ def test_without_a_target_nothing_is_scored(models: Models) -> None:
 
 def test_too_little_lung_is_refused_with_the_numbers(models: Models) -> None:
     with pytest.raises(NoLungs, match=r"\d+ ml of lung, need 20000 ml"):
-        analyse(as_volume(small_chest()), models, minimum_lung_ml=20_000.0)
+        analyse(as_volume(small_chest()), (), replace(models, rules=Rules(minimum_lung_ml=20_000.0)))
 
 
 def test_the_same_volume_gives_the_same_analysis(models: Models, phantom: Phantom) -> None:
-    first, second = (analyse(as_volume(phantom), models, minimum_lung_ml=500.0) for _ in range(2))
+    first, second = (analyse(as_volume(phantom), (), models) for _ in range(2))
     assert first.probability == second.probability
     assert first.target == second.target
     assert all(
@@ -80,7 +84,7 @@ def test_the_same_volume_gives_the_same_analysis(models: Models, phantom: Phanto
 
 def test_a_slab_refers_to_all_its_slices(models: Models) -> None:
     thin = chest(seed=10, lesion=LesionKind.IPN_LIKE, pixels=128, pixel_mm=2.8, slice_mm=1.25)
-    analysis = analyse(as_volume(thin), models, minimum_lung_ml=500.0)
+    analysis = analyse(as_volume(thin), (), models)
     assert analysis.slices
     assert {len(s.source_uids) for s in analysis.slices} == {4}
     assert all(s.sop_instance_uid in s.source_uids for s in analysis.slices)
@@ -88,5 +92,38 @@ def test_a_slab_refers_to_all_its_slices(models: Models) -> None:
 
 def test_a_lesion_thinner_than_half_a_slab_is_still_shown() -> None:
     volume = replace(as_volume(small_chest()), spacing_mm=(1.25, 2.8, 2.8))
-    lesion = Region(Target((0.0, 0.0, 0.0), 5.0), (9, 10, 10), np.ones((1, 3, 3), dtype=np.bool_))
-    assert [slab.slices for slab in showing(lesion, volume, slabs(volume, 5.0))] == [(8, 9, 10, 11)]
+    extent = np.ones((1, 3, 3), dtype=np.bool_)
+    lesion = Region(Target((0.0, 0.0, 0.0), 5.0), (9,), (9, 10, 10), extent)
+    shown = showing(lesion, slabs(volume, 5.0), at_least=0.5)
+    assert [slab.slices for slab in shown] == [(8, 9, 10, 11)]
+
+
+def test_a_slab_that_holds_a_marked_slice_is_scored() -> None:
+    volume = replace(as_volume(small_chest()), spacing_mm=(1.25, 2.8, 2.8))
+    marked = Region(Target(None, None), (3, 8), (3, 0, 0), np.zeros((6, 1, 1), dtype=np.bool_))
+    shown = showing(marked, slabs(volume, 5.0), at_least=0.0)
+    assert [slab.slices for slab in shown] == [(0, 1, 2, 3), (8, 9, 10, 11)]
+
+
+def test_consistency_stands_beside_the_probability(models: Models, phantom: Phantom) -> None:
+    analysis = analyse(as_volume(phantom), (), models)
+    assert analysis.consistency is not None
+    assert analysis.consistency.spread == pytest.approx(
+        np.std([s.probability or 0.0 for s in analysis.slices])
+    )
+    assert 0.0 < analysis.consistency.flip < 1.0
+
+
+def test_a_finding_to_abstain_for_leaves_no_number_and_no_heat(models: Models, phantom: Phantom) -> None:
+    finding = InputQuality(QualityCode.GANTRY_TILT, "The gantry is tilted by 12.0 degrees.")
+    volume = replace(as_volume(phantom), findings=(finding,))
+    strict = replace(models, rules=Rules(abstain_for=frozenset({QualityCode.GANTRY_TILT})))
+    analysis = analyse(volume, (), strict)
+    assert analysis.abstained_for == (finding,)
+    assert (analysis.label, analysis.probability, analysis.consistency) == (None, None, None)
+    assert analysis.target is not None
+    assert analysis.slices
+    assert all(s.probability is None and s.heat is None for s in analysis.slices)
+    stated = analyse(volume, (), models)
+    assert finding in stated.input_quality
+    assert stated.probability is not None
