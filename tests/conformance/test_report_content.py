@@ -17,6 +17,8 @@ ALGORITHM_NAME, ALGORITHM_VERSION, ALGORITHM_MANUFACTURER = "111001", "111003", 
 UNITS = {
     codes.PROBABILITY.value: "%",
     codes.THRESHOLD.value: "%",
+    codes.SPREAD.value: "%",
+    codes.FLIP.value: "%",
     codes.SLICE_COUNT.value: "{slices}",
     codes.VOLUME.value: "ml",
     codes.LONG_AXIS.value: "mm",
@@ -158,12 +160,29 @@ def test_disclaimer_model_statements_and_limits_are_said(objects: Objects) -> No
         assert picture.BurnedInAnnotation == "NO"
 
 
-@pytest.mark.parametrize("variant", ["candidates only", "no target"])
+@pytest.mark.parametrize("variant", ["candidates only", "no target", "abstained"])
 def test_without_a_score_there_is_no_class_and_no_number_but_a_reason(variant: str) -> None:
     report = result(variant)[-1]
     concepts = {concept(item) for item in walk(report)}
     assert not concepts & {codes.PREDICTED_CLASS.value, codes.PROBABILITY.value, codes.THRESHOLD.value}
     assert "no probability is given" in text(report, codes.COMMENT)[-1]
+
+
+def test_an_abstention_says_what_it_is_for() -> None:
+    assert text(result("abstained")[-1], codes.NOT_ASSESSED) == [
+        "Slices are 8.0 mm thick; the model expects 5.0 mm."
+    ]
+    assert text(result("scored")[-1], codes.NOT_ASSESSED) == []
+
+
+def test_consistency_and_calibration_are_said_beside_the_probability() -> None:
+    report = result("calibrated")[-1]
+    numbers = {
+        concept(i): str(i.MeasuredValueSequence[0].NumericValue) for i in walk(report) if i.ValueType == "NUM"
+    }
+    assert (numbers[codes.SPREAD.value], numbers[codes.FLIP.value]) == ("15.25", "3.12")
+    assert text(report, codes.CALIBRATION) == ["Calibrated at patient level on 120 patients of one site."]
+    assert text(result("scored")[-1], codes.CALIBRATION) == []
 
 
 def test_an_unconfirmed_candidate_is_named_so_on_every_object() -> None:

@@ -10,7 +10,9 @@ from tests.analyses import PROVENANCE, analysis_of
 from tests.conformance.validators import dciodvfy, dsr2html, dsrdump, pixelmed
 from tests.conformance.variants import VARIANTS, encoded, headers_of_sex, result
 
-TEMPLATE_VARIANTS = ["scored", "candidates only", "no target", "marked nodule", "slabs"]
+TEMPLATE_VARIANTS = [
+    "scored", "candidates only", "no target", "marked nodule", "slabs", "abstained", "calibrated", "marked slices",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

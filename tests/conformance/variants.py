@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import cache
 from io import BytesIO
 
+import numpy as np
 from pydicom import dcmread
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -13,7 +14,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from dicom_out.encode import encode
 from dicom_out.header import TYPE_2
-from inference.findings import Analysis, SlicePolicy
+from inference.findings import Analysis, SlicePolicy, Target
 from tests.analyses import PROVENANCE, analysis_of, ct_headers
 
 Objects = tuple[Dataset, ...]
@@ -85,6 +86,26 @@ def _slabs(analysis: Analysis) -> Analysis:
     return replace(analysis, slices=tuple(slices))
 
 
+def _abstained(analysis: Analysis) -> Analysis:
+    return replace(analysis.without_score(), abstained_for=analysis.input_quality)
+
+
+def _calibrated(analysis: Analysis) -> Analysis:
+    return replace(analysis, calibration="Calibrated at patient level on 120 patients of one site.")
+
+
+def _slices_only(analysis: Analysis) -> Analysis:
+    """As of a radiologist's key objects: they name slices and no place."""
+    slices = (replace(s, lesion=np.zeros_like(s.lesion)) for s in analysis.slices)
+    return replace(
+        analysis,
+        slice_policy=SlicePolicy.ANNOTATED,
+        target=Target(None, None),
+        other_candidates=(),
+        slices=tuple(slices),
+    )
+
+
 def _annotated(size_mm: float) -> Objects:
     headers = ct_headers()
     analysis = analysis_of(headers, policy=SlicePolicy.ANNOTATED, size_mm=size_mm, probabilities=(0.1, 0.2))
@@ -102,6 +123,9 @@ VARIANTS: dict[str, Callable[[], Objects]] = {
     "marked mass": lambda: _annotated(58.0),
     "candidates only": lambda: encoded(ct_headers(), Analysis.without_score),
     "no target": _none,
+    "abstained": lambda: encoded(ct_headers(), _abstained),
+    "calibrated": lambda: encoded(ct_headers(), _calibrated),
+    "marked slices": lambda: encoded(ct_headers(), _slices_only),
     "slabs": lambda: encoded(ct_headers(), _slabs),
     "small": lambda: encoded(ct_headers(rows=64, columns=64)),
     "oblong": lambda: encoded(ct_headers(rows=512, columns=300)),
