@@ -89,6 +89,7 @@ class Inference(Section):
 class Worker(Section):
     lease_s: Annotated[float, Field(ge=2)] = 60.0  # a worker silent for so long has lost its job
     poll_s: Seconds = 0.5
+    time_limit_s: Seconds = 1800.0  # of one analysis; a hung one ends there
     maximum_losses: Annotated[int, Field(ge=1)] = (
         3  # attempts that end with a silent worker, before it is given up
     )

@@ -1,7 +1,7 @@
 """One volume to one `Analysis`: segment, select, classify and explain, pool."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from inference import quality
 from inference.annotations import Annotation
 from inference.classifier import Classifier
+from inference.executor import OnStage, Request
 from inference.findings import (
     AlgorithmIdentity,
     Analysis,
@@ -28,18 +29,12 @@ from inference.gradcam import heat
 from inference.morphology import Mask
 from inference.preprocess import Slab, frame, network_input, slabs
 from inference.targets import Region, Selection, TargetSelector
-from inference.volume import CtVolume
+from inference.volume import CtVolume, NoLungs, load
 
 _LEAST_SHARE = {
     SlicePolicy.ANNOTATED: 0.0,
     SlicePolicy.AUTOMATIC: 0.5,
 }  # of a slab's slices that show the target
-
-OnStage = Callable[[str], None]
-
-
-class NoLungs(ValueError):
-    """So little lung was found that the series is no chest, or that the segmenter failed on it."""
 
 
 class Segmenter(Protocol):
@@ -114,6 +109,17 @@ def analyse(
         segmenter=models.segment.identity,
         timings_s=Timings(volume.load_s, segmented - started, selected - segmented, classified - selected),
     )
+
+
+@dataclass(frozen=True)
+class InProcess:
+    """The Executor that analyses here and now."""
+
+    models: Models
+
+    def __call__(self, request: Request, *, on_stage: OnStage) -> Analysis:
+        on_stage("load")
+        return analyse(load(request.slices), (), self.models, on_stage=on_stage)
 
 
 def _selected(

@@ -60,6 +60,10 @@ class BrokenCoverage(VolumeRefused):
     """So much is missing between the slices that what lies there cannot be told."""
 
 
+class NoLungs(VolumeRefused):
+    """So little lung was found that the series is no chest, or that the segmenter failed on it."""
+
+
 @dataclass(frozen=True, eq=False)
 class CtVolume:
     """One series. The rows and columns are those of the source slices, whatever way they are turned."""

@@ -80,7 +80,8 @@ def worker(
     stop = _stop_on_signals()
     if parent is not None:
         stop_with(parent, stop)
-    app.worker(settings).work(stop)
+    with app.worker(settings) as ready:
+        ready.work(stop)
 
 
 @cli.command()

@@ -15,17 +15,19 @@ from db.session import Sessions, open_database
 from dicom_out.destination import CStoreDestination, Destination
 from dicom_out.scu import Peer
 from inference.bundle import Bundle, demonstration, load_bundle
+from inference.executor import SpawnedChild
 from inference.findings import QualityCode
 from node import scp, ticks
 from node.intake import consider_studies
 from node.leases import expire_leases
+from node.logs import blame
 from node.outgoing import park_unknown, send_due
 from node.processes import WorkerProcess
 from node.receive import Arrival, receive
+from node.worker import Worker
 
 if TYPE_CHECKING:
-    from inference.analyse import Models
-    from node.worker import Worker
+    from inference.analyse import InProcess
 
 log = logging.getLogger(__name__)
 
@@ -61,11 +63,11 @@ def destinations(settings: Settings) -> dict[str, Destination]:
     }
 
 
-def models(settings: Settings) -> "Models":
-    """The models, on their device. Only a worker calls this: torch is loaded here and nowhere earlier."""
+def in_process(settings: Settings) -> "InProcess":
+    """Analyses in this process, its models on their device: torch is loaded here and nowhere earlier."""
     import torch
 
-    from inference.analyse import Models, Rules
+    from inference.analyse import InProcess, Models, Rules
     from inference.classifier import Classifier
     from inference.targets import select_automatically
     from inference.threshold import ThresholdSegmenter
@@ -76,11 +78,10 @@ def models(settings: Settings) -> "Models":
     match rules.segmenter:
         case SegmenterName.THRESHOLD:
             segment = ThresholdSegmenter()
-    return Models(
-        segment=segment,
-        select=(select_automatically,),
-        classify=Classifier(open_bundle(settings), device=rules.device, batch_size=rules.batch_size),
-        rules=Rules(rules.minimum_lung_ml, frozenset(_quality_code(word) for word in rules.abstain_for)),
+    classify = Classifier(open_bundle(settings), device=rules.device, batch_size=rules.batch_size)
+    abstain_for = frozenset(_quality_code(word) for word in rules.abstain_for)
+    return InProcess(
+        Models(segment, (select_automatically,), classify, Rules(rules.minimum_lung_ml, abstain_for))
     )
 
 
@@ -94,11 +95,16 @@ def _quality_code(word: str) -> QualityCode:
         ) from None
 
 
-def worker(settings: Settings) -> "Worker":
-    from node.worker import Worker
-
+@contextmanager
+def worker(settings: Settings) -> Iterator[Worker]:
+    """A worker whose analyses run in a child process, while the block runs."""
     name = f"{socket.gethostname()}-{os.getpid()}"
-    return Worker(name, open_sessions(settings), models(settings), settings, now)
+    sessions = open_sessions(settings)
+    execute = SpawnedChild(partial(in_process, settings), blame, time_limit_s=settings.worker.time_limit_s)
+    try:
+        yield Worker(name, sessions, execute, settings, now)
+    finally:
+        execute.close()
 
 
 @contextmanager

@@ -66,7 +66,7 @@ def _database(settings: Settings) -> str:
 
 
 def _models(settings: Settings) -> str:
-    models = app.models(settings)
+    models = app.in_process(settings).models
     parts = (models.segment.identity, models.classify.identity)
     return "; ".join(f"{p.name} {p.version} ({p.digest[:12]})" for p in parts)
 

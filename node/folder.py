@@ -11,13 +11,13 @@ from pathlib import Path
 from rich.console import Console
 
 from config.settings import Settings
-from inference.analyse import Models, NoLungs
+from inference.executor import Executor, OnStage
 from inference.volume import VolumeRefused
 from node import app
 from node.choice import Decision, NotAnalysable, decide
 from node.headers import Header, read_headers
 from node.result_json import as_json
-from node.steps import Input, OnStage, Origin, Outcome, process
+from node.steps import Input, Origin, Outcome, process
 
 INSTALLATION_ID = "00000000-0000-0000-0000-000000000000"
 """Results made outside an installation; the same input gives the same UIDs everywhere."""
@@ -48,10 +48,10 @@ def analyse_folder(path: Path, out: Path, settings: Settings, screen: Console) -
     if folder.not_dicom:
         screen.print(f"{folder.not_dicom} files are no readable DICOM images")
     with screen.status("loading the models") as status:
-        models = app.models(settings)
+        execute = app.in_process(settings)
         try:
-            outcome = analyse_into(out, folder, decision, models, settings, on_stage=status.update)
-        except (VolumeRefused, NoLungs) as refusal:
+            outcome = analyse_into(out, folder, decision, execute, settings, on_stage=status.update)
+        except VolumeRefused as refusal:
             raise NotAnalysable(str(refusal)) from refusal
     print_outcome(outcome, screen)
     screen.print(f"{len(outcome.objects)} objects in {out / 'dicom'}, the result in {out / 'result.json'}")
@@ -106,7 +106,7 @@ def choose(folder: Folder, settings: Settings, *, model_thickness_mm: float) -> 
 
 
 def analyse_into(
-    out: Path, folder: Folder, decision: Decision, models: Models, settings: Settings, *, on_stage: OnStage
+    out: Path, folder: Folder, decision: Decision, execute: Executor, settings: Settings, *, on_stage: OnStage
 ) -> Outcome:
     """Write `out/result.json` and `out/dicom/*.dcm`, both or neither."""
     inputs = [Input(h.path, hashlib.sha256(h.path.read_bytes()).hexdigest()) for h in decision.slices]
@@ -114,7 +114,7 @@ def analyse_into(
     out.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=out, prefix=".partial-"))
     try:
-        outcome = process(inputs, models, settings, origin, partial / "dicom", on_stage=on_stage)
+        outcome = process(inputs, execute, settings, origin, partial / "dicom", on_stage=on_stage)
         text = json.dumps(as_json(outcome), indent=2)
         (partial / "result.json").write_text(text + "\n", encoding="utf-8")
         shutil.rmtree(out / "dicom", ignore_errors=True)

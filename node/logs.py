@@ -26,7 +26,12 @@ def start_logging(stream: TextIO = sys.stderr) -> None:
 
 
 def blame(error: BaseException) -> str:
-    """What an unexpected error is and where it arose. Its text may quote a header, and stays out of logs and rows."""
+    """What an unexpected error is and where it arose; its text too if the error is one of our own.
+
+    The text of others may quote a header, and stays out of logs and rows.
+    """
+    if type(error).__module__.split(".")[0] in _OURS:
+        return f"{type(error).__name__}: {error}"
     frames = traceback.extract_tb(error.__traceback__)
     where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     ours = [f for f in frames if Path(f.filename).parent.name in _OURS]

@@ -10,9 +10,9 @@ LIMITS: dict[type[Exception], int] = {MemoryError: 3, OSError: 8}
 OTHERWISE = 2
 
 
-def retry_after(error: Exception, attempts: int) -> timedelta | None:
+def retry_after(error: type[Exception], attempts: int) -> timedelta | None:
     """How long an analysis waits for its next attempt, or None to give up."""
-    limit = next((n for kind, n in LIMITS.items() if isinstance(error, kind)), OTHERWISE)
+    limit = next((n for kind, n in LIMITS.items() if issubclass(error, kind)), OTHERWISE)
     return timedelta(seconds=10) * 2 ** (attempts - 1) if attempts < limit else None
 
 

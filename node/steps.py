@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -12,12 +12,9 @@ from pydicom import dcmread
 
 from config.settings import Settings
 from dicom_out import encode, identity
-from inference.analyse import Models, analyse
+from inference.executor import Executor, OnStage, Request
 from inference.findings import Analysis
-from inference.volume import load
 from node.release import level, released
-
-OnStage = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ class Outcome:
 
 def process(
     inputs: Sequence[Input],
-    models: Models,
+    execute: Executor,
     settings: Settings,
     origin: Origin,
     folder: Path,
@@ -69,9 +66,7 @@ def process(
 ) -> Outcome:
     """Analyse the slices and write the result objects into `folder`."""
     started = time.perf_counter()
-    on_stage("load")
-    ct = load([i.path for i in inputs])
-    analysis = analyse(ct, (), models, on_stage=on_stage)
+    analysis = execute(Request(tuple(i.path for i in inputs)), on_stage=on_stage)
     on_stage("encode")
     encoding = time.perf_counter()
     digest = _digest(inputs, analysis, settings, origin)

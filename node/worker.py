@@ -13,7 +13,7 @@ from db import deliveries, jobs
 from db.models import Job
 from db.session import DatabaseUnusable, Sessions, installation_id, translated
 from db.states import Event
-from inference.analyse import Models, NoLungs
+from inference.executor import Executor, Failed, Unfinished
 from inference.volume import VolumeRefused
 from node.logs import blame
 from node.release import next_event
@@ -23,15 +23,12 @@ from node.steps import Input, Origin, Outcome, process
 
 log = logging.getLogger(__name__)
 
-NOT_ANALYSABLE = (VolumeRefused, NoLungs)
-"""What no other attempt would change."""
-
 
 @dataclass(frozen=True)
 class Worker:
     name: str
     sessions: Sessions
-    models: Models
+    execute: Executor
     settings: Settings
     now: Callable[[], datetime]
 
@@ -64,11 +61,11 @@ class Worker:
             self._store(job, outcome)
         except jobs.LostRace:
             log.warning("job lost to another worker", extra=facts)
-        except NOT_ANALYSABLE as refusal:
+        except VolumeRefused as refusal:  # what no other attempt would change
             log.info("job not analysable", extra={**facts, "reason": str(refusal)})
             self._end(job, Event.NOT_ANALYSABLE, str(refusal))
         except Exception as error:  # noqa: BLE001 - one bad study must not end the worker; the job says what happened
-            log.error("attempt failed", extra={**facts, "error": blame(error)})
+            log.error("attempt failed", extra={**facts, "error": _reason(error)})
             self._try_again_or_give_up(job, error)
         return True
 
@@ -79,7 +76,7 @@ class Worker:
         spool = self.settings.storage.spool
         return process(
             [Input(spool / s.path, s.sha256) for s in slices],
-            self.models,
+            self.execute,
             self.settings,
             Origin(installation, job.generation, job.completed_at or job.created_at),
             self.settings.storage.outbox / job.study_instance_uid / str(job.generation),
@@ -102,8 +99,8 @@ class Worker:
         log.info("results stored", extra={"job": job.id, "objects": len(outcome.objects)})
 
     def _try_again_or_give_up(self, job: Job, error: Exception) -> None:
-        reason = blame(error)
-        wait = retry_after(error, job.attempts)
+        reason = _reason(error)
+        wait = retry_after(error.kind if isinstance(error, Failed) else type(error), job.attempts)
         if wait is None:
             self._end(job, Event.GAVE_UP, reason)
         else:
@@ -147,6 +144,10 @@ class Worker:
         finally:
             done.set()
             thread.join()
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, Unfinished) else blame(error)
 
 
 def _log_stage(job_id: int, stage: str) -> None:

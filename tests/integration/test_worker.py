@@ -13,7 +13,7 @@ from db import deliveries, jobs, results
 from db.models import Job
 from db.session import Sessions
 from db.states import State
-from inference.analyse import Models
+from inference.analyse import InProcess, Models
 from inference.morphology import Mask
 from inference.phantom import LesionKind, write_study
 from inference.threshold import ThresholdSegmenter
@@ -46,7 +46,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def models() -> Models:
-    return app.models(Settings())
+    return app.in_process(Settings()).models
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def queued(study: list[Path], sessions: Sessions, node: Settings, now: datetime)
 
 
 def _work(sessions: Sessions, models: Models, node: Settings, at: datetime) -> Job:
-    Worker("w", sessions, models, node, lambda: at).work_once()
+    Worker("w", sessions, InProcess(models), node, lambda: at).work_once()
     with sessions() as session:
         (job,) = jobs.every(session)
         return job

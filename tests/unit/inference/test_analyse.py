@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from inference.analyse import Models, NoLungs, Rules, analyse, showing
+from inference.analyse import Models, Rules, analyse, showing
 from inference.annotations import Annotation
 from inference.bundle import demonstration, load_bundle
 from inference.classifier import Classifier
@@ -14,7 +14,7 @@ from inference.phantom import LesionKind, Phantom, as_volume, chest
 from inference.preprocess import slabs
 from inference.targets import Region, Selection, select_automatically
 from inference.threshold import ThresholdSegmenter
-from inference.volume import CtVolume
+from inference.volume import CtVolume, NoLungs
 from tests.phantom import small_chest
 
 

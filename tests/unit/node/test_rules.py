@@ -44,7 +44,7 @@ def test_without_a_destination_results_stay() -> None:
 
 @pytest.mark.parametrize(("kind", "limit"), [*LIMITS.items(), (RuntimeError, OTHERWISE)])
 def test_an_analysis_is_tried_as_often_as_its_failure_deserves(kind: type[Exception], limit: int) -> None:
-    waits = [retry_after(kind(), attempts) for attempts in range(1, limit + 1)]
+    waits = [retry_after(kind, attempts) for attempts in range(1, limit + 1)]
     assert None not in waits[:-1]
     assert waits[-1] is None
 

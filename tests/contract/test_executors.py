@@ -1,0 +1,106 @@
+"""What an Executor promises, and what the child process adds: it can hang or die, and the next request is answered."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from config.settings import Settings
+from inference.bundle import BadBundle
+from inference.executor import ChildDied, Executor, Failed, SpawnedChild, TookTooLong
+from inference.executor import Request as Asked
+from inference.findings import Analysis
+from inference.phantom import LesionKind, write_study
+from inference.volume import TooFewSlices
+from node import app
+from node.logs import blame
+from tests.failing import asked, doing, embedded, no_models
+from tests.phantom import small_chest
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
+    phantom = small_chest(9, LesionKind.PIMA_LIKE)
+    return tuple(write_study(phantom, tmp_path_factory.mktemp("study")))
+
+
+@pytest.fixture(scope="module", params=["in process", "spawned child"])
+def execute(request: pytest.FixtureRequest) -> Iterator[Executor]:
+    if request.param == "in process":
+        yield app.in_process(Settings())
+        return
+    child = SpawnedChild(embedded, blame, time_limit_s=250.0)
+    yield child
+    child.close()
+
+
+@pytest.fixture
+def child() -> Iterator[SpawnedChild]:
+    child = SpawnedChild(doing, blame, time_limit_s=60.0)
+    yield child
+    child.close()
+
+
+def ignored(_stage: str) -> None:
+    """No one listens."""
+
+
+def test_it_analyses_and_says_where_it_is(execute: Executor, study: tuple[Path, ...]) -> None:
+    stages: list[str] = []
+    analysis = execute(Asked(study), on_stage=stages.append)
+    assert stages == ["load", "segment", "select", "classify"]
+    expected = app.in_process(Settings())(Asked(study), on_stage=ignored)
+    assert analysis.probability == expected.probability is not None
+    assert [s.sop_instance_uid for s in analysis.slices] == [s.sop_instance_uid for s in expected.slices]
+    assert all(np.array_equal(a.hu, b.hu) for a, b in zip(analysis.slices, expected.slices, strict=True))
+
+
+def test_a_refusal_comes_back_as_it_is(execute: Executor, study: tuple[Path, ...]) -> None:
+    with pytest.raises(TooFewSlices, match="1 slices, expected at least 2"):
+        execute(Asked(study[:1]), on_stage=ignored)
+
+
+def test_a_hanging_analysis_ends_at_its_limit_and_the_next_is_answered() -> None:
+    impatient = SpawnedChild(doing, blame, time_limit_s=60.0)
+    impatient._time_limit_s = 0.5
+    with pytest.raises(TookTooLong, match=r"longer than 0\.5 s, it was in stage load"):
+        impatient(asked("hang"), on_stage=ignored)
+    impatient._time_limit_s = 60.0
+    assert isinstance(impatient(asked("analyse"), on_stage=ignored), Analysis)
+    impatient.close()
+
+
+def test_a_killed_child_is_named_and_replaced(child: SpawnedChild) -> None:
+    with pytest.raises(ChildDied, match="died in stage load, exit code -9"):
+        child(asked("die"), on_stage=ignored)
+    assert isinstance(child(asked("analyse"), on_stage=ignored), Analysis)
+
+
+@pytest.mark.parametrize(
+    ("what", "kind", "said"),
+    [
+        ("run out of memory", MemoryError, "MemoryError at failing.py"),
+        ("lose the GPU", Exception, "AcceleratorError at failing.py"),
+    ],
+)
+def test_a_failure_is_described_without_its_text_and_the_child_replaced(
+    what: str, kind: type[Exception], said: str, child: SpawnedChild
+) -> None:
+    with pytest.raises(Failed, match=said) as failure:
+        child(asked(what), on_stage=ignored)
+    assert failure.value.kind is kind
+    assert "Jane" not in str(failure.value)
+    assert isinstance(child(asked("analyse"), on_stage=ignored), Analysis)
+
+
+def test_a_refusal_keeps_the_child_and_its_models(child: SpawnedChild) -> None:
+    before = child._child
+    with pytest.raises(TooFewSlices):
+        child(asked("refuse"), on_stage=ignored)
+    assert child._child is before is not None
+
+
+def test_models_that_cannot_be_built_are_named_at_once() -> None:
+    with pytest.raises(BadBundle, match="sha256 is not the card's"):
+        SpawnedChild(no_models, blame, time_limit_s=60.0)
