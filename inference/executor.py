@@ -19,6 +19,7 @@ from inference.volume import VolumeRefused
 
 OnStage = Callable[[str], None]
 Describe = Callable[[BaseException], str]
+_START_S = 600.0  # for a child to load its models
 _OURS = frozenset({"config", "inference"})  # packages whose errors say only what may be said
 
 
@@ -65,7 +66,10 @@ class SpawnedChild:
     """
 
     def __init__(self, build: Callable[[], Executor], describe: Describe, *, time_limit_s: float) -> None:
-        """`build` and `describe` run in the child and must be picklable. Raises what `build` raises."""
+        """`build` and `describe` run in the child and must be picklable. Raises what `build` raises.
+
+        The limit is that of one analysis, once the models are loaded.
+        """
         self._build = build
         self._describe = describe
         self._time_limit_s = time_limit_s
@@ -93,7 +97,7 @@ class SpawnedChild:
     def _started(self) -> "_Child":
         child = _Child(self._build, self._describe)
         try:
-            child.wait_until_ready(self._time_limit_s)
+            child.wait_until_ready()
         except Exception:
             child.kill()
             raise
@@ -110,8 +114,8 @@ class _Child:
         self._process.start()
         theirs.close()
 
-    def wait_until_ready(self, limit_s: float) -> None:
-        said = self._hear(limit_s, time.monotonic() + limit_s, "start")
+    def wait_until_ready(self) -> None:
+        said = self._hear(_START_S, time.monotonic() + _START_S, "start")
         if isinstance(said, Exception):
             raise said
 

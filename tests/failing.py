@@ -6,25 +6,22 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
-from config.settings import Settings
-from inference.analyse import InProcess
 from inference.bundle import BadBundle
 from inference.executor import OnStage, Request
 from inference.findings import Analysis
 from inference.volume import TooFewSlices
-from node import app
 from tests.analyses import analysis_of, ct_headers
 
 
 @dataclass(frozen=True)
 class Doing:
-    """What the child does is named by the first path of the request; otherwise it analyses."""
+    """Does what it is told, or else what the request's first path is named after; otherwise it analyses."""
+
+    what: str = ""
 
     def __call__(self, request: Request, *, on_stage: OnStage) -> Analysis:
         on_stage("load")
-        match request.slices[0].name:
+        match self.what or request.slices[0].name:
             case "hang":
                 threading.Event().wait()
             case "die":
@@ -32,22 +29,14 @@ class Doing:
             case "run out of memory":
                 raise MemoryError("Roe^Jane")
             case "lose the GPU":
-                raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered, Roe^Jane")
+                raise RuntimeError("CUDA error: an illegal memory access was encountered, Roe^Jane")
             case "refuse":
                 raise TooFewSlices("1 slices, expected at least 2")
         return analysis_of(ct_headers(rows=64, columns=64))
 
 
-def doing() -> Doing:
-    return Doing()
-
-
 def no_models() -> Doing:
     raise BadBundle("demonstration/model.safetensors: sha256 is not the card's")
-
-
-def embedded() -> InProcess:
-    return app.in_process(Settings())
 
 
 def asked(what: str) -> Request:

@@ -37,6 +37,6 @@ def test_nothing_is_called_after_nothing() -> None:
 
 
 def test_the_service_loads_no_torch() -> None:
-    code = "import sys, node.__main__, node.app, node.demo; print('torch' in sys.modules)"
+    code = "import sys, node.__main__, node.app, node.demo, node.worker; print('torch' in sys.modules)"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed.strip() == "False"

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +15,17 @@ from db.models import Job
 from db.session import Sessions
 from db.states import State
 from inference.analyse import InProcess, Models
+from inference.executor import Executor, SpawnedChild
 from inference.morphology import Mask
 from inference.phantom import LesionKind, write_study
 from inference.threshold import ThresholdSegmenter
 from inference.volume import CtVolume
 from node import app
 from node.intake import consider_studies
+from node.logs import blame
 from node.receive import Arrival, identify, receive
 from node.worker import Worker
+from tests.failing import Doing
 from tests.phantom import small_chest
 
 LATER = timedelta(hours=1)
@@ -69,8 +73,9 @@ def queued(study: list[Path], sessions: Sessions, node: Settings, now: datetime)
         return job.id
 
 
-def _work(sessions: Sessions, models: Models, node: Settings, at: datetime) -> Job:
-    Worker("w", sessions, InProcess(models), node, lambda: at).work_once()
+def _work(sessions: Sessions, models: Models | Executor, node: Settings, at: datetime) -> Job:
+    execute = InProcess(models) if isinstance(models, Models) else models
+    Worker("w", sessions, execute, node, lambda: at).work_once()
     with sessions() as session:
         (job,) = jobs.every(session)
         return job
@@ -129,6 +134,27 @@ def test_a_failure_is_tried_again_and_then_given_up_without_quoting_it(
     assert (last.id, last.state, last.attempts) == (queued, State.FAILED, 2)
     assert last.reason.startswith("RuntimeError at test_worker.py:")
     assert "Jane" not in last.reason
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        ("hang", "the analysis took longer than 0.5 s, it was in stage load"),
+        ("die", "the analysing process died in stage load, exit code -9"),
+        ("lose the GPU", "RuntimeError at failing.py"),
+    ],
+)
+def test_a_child_that_goes_wrong_costs_the_job_its_attempts_and_no_worker(
+    what: str, reason: str, queued: int, sessions: Sessions, node: Settings, now: datetime
+) -> None:
+    wrong = SpawnedChild(partial(Doing, what), blame, time_limit_s=0.5)
+    first = _work(sessions, wrong, node, now)
+    assert first.state is State.QUEUED
+    last = _work(sessions, wrong, node, now + LATER)
+    assert (last.id, last.state, last.attempts) == (queued, State.FAILED, 2)
+    assert last.reason.startswith(reason)
+    with sessions() as session:
+        assert results.of_job(session, last) is None
 
 
 def test_a_worker_that_lost_its_lease_stores_nothing(
