@@ -30,7 +30,7 @@ peers:  ## install the Debian programs that tests use as peers
 	@DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends dcmtk orthanc pixelmed-apps >/dev/null
 
 lock: $(INSTALLED)  ## pin every dependency with its hashes
-	@$(VENV)/bin/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+	@$(VENV)/bin/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 		--no-emit-index-url --custom-compile-command "make lock" --quiet -o requirements.lock
 
 bundle: $(INSTALLED)  ## train the demonstration model again
