@@ -66,6 +66,7 @@ def models(settings: Settings) -> "Models":
     import torch
 
     from inference.analyse import Models, Rules
+    from inference.annotated import select_annotated
     from inference.classifier import Classifier
     from inference.targets import select_automatically
     from inference.threshold import ThresholdSegmenter
@@ -78,7 +79,7 @@ def models(settings: Settings) -> "Models":
             segment = ThresholdSegmenter()
     return Models(
         segment=segment,
-        select=(select_automatically,),
+        select=(select_annotated, select_automatically),
         classify=Classifier(open_bundle(settings), device=rules.device, batch_size=rules.batch_size),
         rules=Rules(rules.minimum_lung_ml, frozenset(_quality_code(word) for word in rules.abstain_for)),
     )

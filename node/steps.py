@@ -13,6 +13,8 @@ from pydicom import dcmread
 from config.settings import Settings
 from dicom_out import encode, identity
 from inference.analyse import Models, analyse
+from inference.annotation_files import File, read
+from inference.annotations import Series
 from inference.findings import Analysis
 from inference.volume import load
 from node.release import level, released
@@ -25,6 +27,14 @@ class Input:
     """One slice to analyse."""
 
     path: Path
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Marks:
+    """One annotation that counts."""
+
+    file: File
     sha256: str
 
 
@@ -60,6 +70,7 @@ class Outcome:
 
 def process(
     inputs: Sequence[Input],
+    annotations: Sequence[Marks],
     models: Models,
     settings: Settings,
     origin: Origin,
@@ -67,14 +78,18 @@ def process(
     *,
     on_stage: OnStage,
 ) -> Outcome:
-    """Analyse the slices and write the result objects into `folder`."""
+    """Analyse the slices, with what is marked in them, and write the result objects into `folder`."""
     started = time.perf_counter()
     on_stage("load")
     ct = load([i.path for i in inputs])
-    analysis = analyse(ct, (), models, on_stage=on_stage)
+    sources = [dcmread(i.path, stop_before_pixels=True) for i in inputs]
+    series = Series(ct.series_instance_uid, str(sources[0].get("FrameOfReferenceUID") or ""))
+    algorithms = settings.inference.algorithm_annotations
+    marked = [read(annotation.file, series, algorithms=algorithms) for annotation in annotations]
+    analysis = analyse(ct, marked, models, on_stage=on_stage)
     on_stage("encode")
     encoding = time.perf_counter()
-    digest = _digest(inputs, analysis, settings, origin)
+    digest = _digest(inputs, annotations, analysis, settings, origin)
     provenance = identity.Provenance(
         installation_id=origin.installation_id,
         generation=origin.generation,
@@ -82,21 +97,28 @@ def process(
         at=origin.at,
         software_version=version("sedas-node"),
     )
-    sources = [dcmread(i.path, stop_before_pixels=True) for i in inputs]
     objects = encode.encode(released(settings.release, analysis), sources, provenance)
     made = tuple(_made(path) for path in encode.write(objects, folder))
     ended = time.perf_counter()
     return Outcome(analysis, digest, made, encode_s=ended - encoding, total_s=ended - started)
 
 
-def _digest(inputs: Sequence[Input], analysis: Analysis, settings: Settings, origin: Origin) -> str:
+def _digest(
+    inputs: Sequence[Input],
+    annotations: Sequence[Marks],
+    analysis: Analysis,
+    settings: Settings,
+    origin: Origin,
+) -> str:
     shown = level(settings.release, analysis.slice_policy)
+    rules = settings.inference
     return identity.result_digest(
         input_digests=[i.sha256 for i in inputs],
-        annotation_digests=[],
+        annotation_digests=[a.sha256 for a in annotations],
         bundle_digest=analysis.classifier.digest,
         segmenter_digest=analysis.segmenter.digest,
-        settings=f"abstain_for={sorted(settings.inference.abstain_for)} release={shown}",
+        settings=f"abstain_for={sorted(rules.abstain_for)} release={shown} "
+        f"algorithm_annotations={rules.algorithm_annotations}",
         software_version=version("sedas-node"),
         at=origin.at,
     )
