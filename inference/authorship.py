@@ -7,7 +7,7 @@ from pydicom.dataset import Dataset
 from inference import content_tree
 from inference.content_tree import below, first_code
 
-_PROCESSING_EQUIPMENT = ("109102", "DCM")  # by which a result of an algorithm names it (IHE AIR 6.5.3.1)
+_PROCESSING_EQUIPMENT = ("109102", "DCM")
 
 
 def device_uids(ds: Dataset) -> frozenset[str]:
@@ -41,8 +41,11 @@ def is_by_algorithm(document: Dataset) -> bool:
     return (
         (content_tree.OBSERVER_TYPE, content_tree.DEVICE) in said
         or not names.isdisjoint({content_tree.DEVICE_OBSERVER_UID, content_tree.ALGORITHM_NAME})
-        or any(
-            first_code(equipment, "PurposeOfReferenceCodeSequence") == _PROCESSING_EQUIPMENT
-            for equipment in document.get("ContributingEquipmentSequence") or ()
-        )
+        or any(_is_algorithm(equipment) for equipment in document.get("ContributingEquipmentSequence") or ())
     )
+
+
+def _is_algorithm(equipment: Dataset) -> bool:
+    """As IHE AIR 6.5.3.1 has a result name its algorithm; a mere toolkit names itself without Device UID."""
+    purpose = first_code(equipment, "PurposeOfReferenceCodeSequence")
+    return purpose == _PROCESSING_EQUIPMENT and bool(equipment.get("DeviceUID"))
