@@ -27,6 +27,11 @@ from inference.volume import CtVolume
 
 Mask = NDArray[np.bool_]
 Points = Sequence[tuple[float, float, float]]
+Group = (
+    hd.sr.MeasurementsAndQualitativeEvaluations
+    | hd.sr.PlanarROIMeasurementsAndQualitativeEvaluations
+    | hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations
+)
 
 WHEN = datetime(2026, 11, 24, 12, 0, 0)  # noqa: DTZ001 - DICOM's content date and time have no zone
 NODULE = Code("27925004", "SCT", "Nodule")
@@ -218,7 +223,7 @@ def structure_set(
 
 def report(
     slices: Sequence[Dataset],
-    groups: Sequence[hd.sr.MeasurementsAndQualitativeEvaluations],
+    groups: Sequence[Group],
     observer: hd.sr.ObserverContext | None = None,
 ) -> Dataset:
     """A TID 1500 report by a person, unless another observer is given."""
