@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from inference.annotations import Annotation, Kind, Lesion, Outline, Plane, Segment, Shape, Unusable
+from inference.annotations import Annotation, Kind, Lesion, Outline, Plane, Segment, Shape, Unusable, said
 from inference.extent import longest_axial_mm
 from inference.findings import InputQuality, QualityCode, SlicePolicy, Target
 from inference.grid import Grid, draw_outline, draw_plane
@@ -67,7 +67,7 @@ def _age(annotation: Annotation) -> tuple[str, str]:
 
 
 def _refused(annotation: Annotation, reason: str) -> InputQuality:
-    text = f"{annotation.kind} {annotation.sop_instance_uid} was not used: {reason}."
+    text = f"{annotation.kind} {said(annotation.sop_instance_uid)} was not used: {reason}."
     return InputQuality(QualityCode.ANNOTATION_REFUSED, text)
 
 
@@ -91,7 +91,7 @@ def _referred(referred: Iterable[Segment], segments: Mapping[Segment, Lesion]) -
     for segment in referred:
         if segment not in segments:
             raise Unusable(
-                f"segment {segment.number} of {segment.sop_instance_uid} is not here or marks nothing that counts"
+                f"segment {segment.number} of {said(segment.sop_instance_uid)} is not here or marks nothing that counts"
             )
         yield from segments[segment].shapes
 

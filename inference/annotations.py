@@ -1,5 +1,6 @@
 """What a radiologist's objects say of where the nodule is, as plain values. `annotation_files` reads them."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -49,6 +50,13 @@ class Unusable(ValueError):
     """Why an annotation, or a lesion of it, marks nothing here; said in UIDs and numbers, in no word of a header."""
 
 
+def said(uid: str) -> str:
+    """A UID of a header as a reason may quote it: what stands there may be anything."""
+    if not uid:
+        return "not named"
+    return uid if re.fullmatch(r"[0-9.]{1,64}", uid) else "no valid UID"
+
+
 @dataclass(frozen=True)
 class Series:
     """The images that an annotation has to speak of."""
@@ -58,13 +66,14 @@ class Series:
 
     def refuse_other_frame(self, named: str) -> None:
         if not named or named != self.frame_of_reference_uid:
-            own = self.frame_of_reference_uid or "not named"
-            raise Unusable(f"its frame of reference is {named or 'not named'}, that of the images {own}")
+            raise Unusable(
+                f"its frame of reference is {said(named)}, that of the images {said(self.frame_of_reference_uid)}"
+            )
 
     def refuse_others(self, referred: Iterable[str]) -> None:
         named = tuple(referred)
         if named and self.series_instance_uid not in named:
-            raise Unusable(f"it refers to series {named[0]}, analysed is {self.series_instance_uid}")
+            raise Unusable(f"it refers to series {said(named[0])}, analysed is {self.series_instance_uid}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.annotations import Outline, Plane, Unusable
+from inference.annotations import Outline, Plane, Unusable, said
 from inference.geometry import Orientation
 from inference.volume import CtVolume
 
@@ -118,7 +118,7 @@ def _placed(grid: Grid, outline: Outline, points: Points, slices: Mapping[str, i
         index = grid.slice_at(points)
         return index, grid.pixels(index, points)
     if outline.on not in slices:
-        raise Unusable(f"image {outline.on} is not of the series that is analysed")
+        raise Unusable(f"image {said(outline.on)} is not of the series that is analysed")
     return slices[outline.on], points - 0.5
 
 

@@ -126,7 +126,7 @@ def _reject(session: Session, job: Job, reason: str, *, now: datetime) -> None:
 def _analysed_before(session: Session, job: Job, chosen: Sequence[Instance]) -> Job | None:
     """The generation before, if it analyses or has analysed the very same images and annotations."""
     former = jobs.generation_before(session, job)
-    if former is None or former.state in (State.FAILED, State.REJECTED):
+    if former is None or former.state in (State.FAILED, State.REJECTED, State.SUPERSEDED):
         return None
     same = {i.id for i in jobs.inputs(session, former)} == {i.id for i in chosen}
     return former if same else None

@@ -13,7 +13,7 @@ from config.settings import Settings
 from db import audit, instances, jobs, results
 from db.models import Job, Result
 from db.session import Sessions, installation_id
-from db.states import State
+from db.states import Event, State
 from dicom_out.identity import Provenance, device_uid
 from dicom_out.stamp import stamp
 from inference.analyse import Models
@@ -296,3 +296,18 @@ def test_an_annotation_of_a_study_without_images_waits_without_a_job(chest: Case
     keys.StudyInstanceUID = generate_uid()
     site.receives(keys)
     assert site.considers() == []
+
+
+def test_what_does_not_count_does_not_stop_an_analysis_that_it_overtook(chest: Case, site: Site) -> None:
+    lease = timedelta(seconds=60)
+    site.receives(*chest.files)
+    site.considers()
+    with site.sessions.begin() as session:
+        first = jobs.claim(session, worker="w", lease=lease, now=site.now)
+        assert first is not None
+    site.receives(segmentation(chest.slices, [chest.lungs], [LUNG]))
+    with site.sessions.begin() as session:
+        jobs.advance(session, first, Event.ATTEMPT_FAILED, now=site.now)
+        assert jobs.claim(session, worker="w", lease=lease, now=site.now) is None  # the second may bring news
+    first, second = site.considers()
+    assert (first.state, second.state) == (State.SUPERSEDED, State.QUEUED)

@@ -11,7 +11,7 @@ from pydicom.sr.coding import Code
 from pydicom.uid import generate_uid
 
 from inference.annotation_files import File, read, summarise
-from inference.annotations import Kind, Series
+from inference.annotations import Kind, Series, Unusable
 from tests.annotation_objects import (
     AUTOMATIC,
     LUNG,
@@ -192,6 +192,14 @@ def test_another_frame_of_reference_or_series_is_refused(chest: Case) -> None:
     drawn = structure_set(chest.slices[0], [("Tumour", "GTV", _contours(chest))])
     drawn.StructureSetROISequence[0].ReferencedFrameOfReferenceUID = "1.2.3"
     assert "1.2.3" in chest.read(drawn).reasons[0]
+
+
+@pytest.mark.parametrize(("named", "said"), [("", "not named"), ("Doe^Jane", "no valid UID"), ("1.2", "1.2")])
+def test_a_reason_quotes_a_uid_only_if_it_is_one(named: str, said: str) -> None:
+    series = Series("1.2.3", "1.2.4")
+    with pytest.raises(Unusable) as refusal:
+        series.refuse_other_frame(named)
+    assert str(refusal.value) == f"its frame of reference is {said}, that of the images 1.2.4"
 
 
 @pytest.mark.realdata
