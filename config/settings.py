@@ -84,6 +84,7 @@ class Inference(Section):
     batch_size: Annotated[int, Field(ge=1, le=256)] = 8
     minimum_lung_ml: Annotated[float, Field(ge=0)] = 500.0
     abstain_for: tuple[str, ...] = ("missing_slices", "lung_volume")  # input-quality findings: no number
+    algorithm_annotations: bool = False  # do another algorithm's SEG, RTSTRUCT, SR and KOS select slices?
 
 
 class Worker(Section):

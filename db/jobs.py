@@ -1,4 +1,4 @@
-"""Jobs: opened by an image, moved only by `advance`, owned by whoever holds the lease."""
+"""Jobs: opened by an image, or by an annotation of a known study; moved only by `advance`, owned by whoever holds the lease."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -51,15 +51,22 @@ def advance(
     )  # the object in this session, if `job` is it, is fresh
 
 
-def image_arrived(session: Session, study_instance_uid: str, *, now: datetime) -> Job:
+def image_arrived(session: Session, study_instance_uid: str, *, now: datetime, detail: str = "") -> Job:
     """The job that an image of this study belongs to: an unstarted one, or the next generation."""
     latest = latest_generation(session, study_instance_uid)
     if latest is not None and latest.state is State.RECEIVING:
         return latest
     if latest is not None and latest.state is State.QUEUED:
-        advance(session, latest, Event.IMAGE_ARRIVED, now=now)
+        advance(session, latest, Event.IMAGE_ARRIVED, now=now, detail=detail)
         return latest
     return _open(session, study_instance_uid, generation=latest.generation + 1 if latest else 1, now=now)
+
+
+def annotation_arrived(session: Session, study_instance_uid: str, *, now: datetime) -> Job | None:
+    """The same for an annotation; None before the first image, whose job will find it."""
+    if latest_generation(session, study_instance_uid) is None:
+        return None
+    return image_arrived(session, study_instance_uid, now=now, detail="an annotation")
 
 
 def latest_generation(session: Session, study_instance_uid: str) -> Job | None:
@@ -165,7 +172,7 @@ def with_lost_lease(session: Session, *, now: datetime) -> Sequence[Job]:
 
 
 def set_inputs(session: Session, job: Job, instances: Iterable[Instance]) -> None:
-    """Fix the images that `job` analyses, in place of those of an earlier look at the study."""
+    """Fix the images and annotations that `job` analyses, in place of those of an earlier look at the study."""
     for former in session.scalars(select(JobInput).where(JobInput.job_id == job.id)):
         session.delete(former)
     session.flush()

@@ -115,7 +115,7 @@ class Job(Base):
 
 
 class JobInput(Base):
-    """The images a job analyses, fixed when its study is complete."""
+    """The images and annotations a job analyses, fixed when its study is complete."""
 
     __tablename__ = "job_inputs"
     job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), primary_key=True)

@@ -1,5 +1,7 @@
 """Results as rows: nothing later has to read a DICOM file to know what was found."""
 
+from sqlalchemy import select, union
+
 from db.models import Job, Result, ResultObject
 from db.session import Session
 
@@ -11,3 +13,12 @@ def of_job(session: Session, job: Job) -> Result | None:
 def is_ours(session: Session, sop_instance_uid: str) -> bool:
     """Is this an object that we made, in any generation?"""
     return session.get(ResultObject, sop_instance_uid) is not None
+
+
+def algorithms(session: Session) -> list[tuple[str, str, str]]:
+    """Name, version and digest of every algorithm that a result of ours was made with."""
+    classifiers = select(Result.classifier, Result.classifier_version, Result.classifier_digest)
+    segmenters = select(Result.segmenter, Result.segmenter_version, Result.segmenter_digest)
+    return [
+        (name, version, digest) for name, version, digest in session.execute(union(classifiers, segmenters))
+    ]

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference import quality
-from inference.annotations import Annotation
+from inference.annotation_files import read as read_annotation
+from inference.annotations import Annotation, Series
 from inference.classifier import Classifier
 from inference.executor import OnStage, Request
 from inference.findings import (
@@ -51,6 +52,7 @@ class Rules:
 
     minimum_lung_ml: float = 500.0  # less is no chest
     abstain_for: frozenset[QualityCode] = frozenset()  # findings with which no number is given
+    algorithm_annotations: bool = False  # do another algorithm's marks select slices?
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,11 @@ class InProcess:
 
     def __call__(self, request: Request, *, on_stage: OnStage) -> Analysis:
         on_stage("load")
-        return analyse(load(request.slices), (), self.models, on_stage=on_stage)
+        volume = load(request.slices)
+        series = Series(volume.series_instance_uid, volume.frame_of_reference_uid)
+        algorithms = self.models.rules.algorithm_annotations
+        annotations = [read_annotation(file, series, algorithms=algorithms) for file in request.annotations]
+        return analyse(volume, annotations, self.models, on_stage=on_stage)
 
 
 def _selected(

@@ -14,6 +14,7 @@ from multiprocessing import connection
 from pathlib import Path
 from typing import Protocol
 
+from inference.annotation_files import File
 from inference.findings import Analysis
 from inference.volume import VolumeRefused
 
@@ -28,7 +29,7 @@ class Request:
     """One series to analyse, with the objects of its study that mark slices or regions."""
 
     slices: tuple[Path, ...]
-    annotations: tuple[Path, ...] = ()
+    annotations: tuple[File, ...] = ()
 
 
 class Executor(Protocol):

@@ -68,6 +68,7 @@ def in_process(settings: Settings) -> "InProcess":
     import torch
 
     from inference.analyse import InProcess, Models, Rules
+    from inference.annotated import select_annotated
     from inference.classifier import Classifier
     from inference.targets import select_automatically
     from inference.threshold import ThresholdSegmenter
@@ -79,10 +80,12 @@ def in_process(settings: Settings) -> "InProcess":
         case SegmenterName.THRESHOLD:
             segment = ThresholdSegmenter()
     classify = Classifier(open_bundle(settings), device=rules.device, batch_size=rules.batch_size)
-    abstain_for = frozenset(_quality_code(word) for word in rules.abstain_for)
-    return InProcess(
-        Models(segment, (select_automatically,), classify, Rules(rules.minimum_lung_ml, abstain_for))
+    site = Rules(
+        minimum_lung_ml=rules.minimum_lung_ml,
+        abstain_for=frozenset(_quality_code(word) for word in rules.abstain_for),
+        algorithm_annotations=rules.algorithm_annotations,
     )
+    return InProcess(Models(segment, (select_annotated, select_automatically), classify, site))
 
 
 def _quality_code(word: str) -> QualityCode:

@@ -14,10 +14,12 @@ from config.settings import Settings
 from inference.executor import Executor, OnStage
 from inference.volume import VolumeRefused
 from node import app
+from node.annotations import Judgement, Rules, as_file, judge, our_devices
 from node.choice import Decision, NotAnalysable, decide
 from node.headers import Header, read_headers
+from node.receive import ANNOTATION_CLASSES
 from node.result_json import as_json
-from node.steps import Input, Origin, Outcome, process
+from node.steps import Input, Marks, Origin, Outcome, process
 
 INSTALLATION_ID = "00000000-0000-0000-0000-000000000000"
 """Results made outside an installation; the same input gives the same UIDs everywhere."""
@@ -25,15 +27,16 @@ INSTALLATION_ID = "00000000-0000-0000-0000-000000000000"
 
 @dataclass(frozen=True)
 class Folder:
-    """The DICOM images of one study, found in a folder."""
+    """The DICOM images of one study, found in a folder, and the annotations of that study."""
 
     headers: tuple[Header, ...]
+    annotations: tuple[Header, ...]
     not_dicom: int
 
     @property
     def changed_at(self) -> datetime:
         """When its last file was written: the instant its results carry, so that a repeat gives the same bytes."""
-        newest = max(header.path.stat().st_mtime for header in self.headers)
+        newest = max(header.path.stat().st_mtime for header in (*self.headers, *self.annotations))
         return datetime.fromtimestamp(int(newest), UTC)
 
 
@@ -42,15 +45,16 @@ def analyse_folder(path: Path, out: Path, settings: Settings, screen: Console) -
     folder = read_folder(path)
     _refuse_to_overwrite(out, folder)
     thickness_mm = app.open_bundle(settings).preprocessing.slice_thickness_mm
-    decision = choose(folder, settings, model_thickness_mm=thickness_mm)
-    for finding in decision.findings:
+    judgement = judge_annotations(folder, settings)
+    decision = choose(folder, judgement, settings, model_thickness_mm=thickness_mm)
+    for finding in (*judgement.findings, *decision.findings):
         screen.print(f"{finding.event}: {finding.detail}")
     if folder.not_dicom:
         screen.print(f"{folder.not_dicom} files are no readable DICOM images")
     with screen.status("loading the models") as status:
         execute = app.in_process(settings)
         try:
-            outcome = analyse_into(out, folder, decision, execute, settings, on_stage=status.update)
+            outcome = analyse_into(out, folder, judgement, decision, execute, settings, on_stage=status.update)
         except VolumeRefused as refusal:
             raise NotAnalysable(str(refusal)) from refusal
     print_outcome(outcome, screen)
@@ -62,7 +66,9 @@ def _refuse_to_overwrite(out: Path, folder: Folder) -> None:
     made = out / "dicom"
     if out.exists() and not out.is_dir():
         raise NotAnalysable("expected a folder for --out, got a file")
-    if any(made.resolve() in header.path.resolve().parents for header in folder.headers):
+    if any(
+        made.resolve() in header.path.resolve().parents for header in (*folder.headers, *folder.annotations)
+    ):
         raise NotAnalysable(
             "the images lie in the dicom folder of --out; choose another folder for the result"
         )
@@ -89,32 +95,65 @@ def print_outcome(outcome: Outcome, screen: Console) -> None:
 def read_folder(path: Path) -> Folder:
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
     headers = read_headers(files)
-    if not headers:
-        raise NotAnalysable(f"expected a folder of DICOM images, found {len(files)} files and none is DICOM")
-    if (studies := len({h.study_instance_uid for h in headers})) > 1:
-        raise NotAnalysable(f"expected the images of one study, found {studies} studies")
-    return Folder(tuple(headers), not_dicom=len(files) - len(headers))
+    images = tuple(h for h in headers if h.sop_class_uid not in ANNOTATION_CLASSES)
+    if not images:
+        raise NotAnalysable(
+            f"expected a folder of DICOM images, found {len(files)} files and "
+            + (f"{len(headers)} annotations alone" if headers else "none is DICOM")
+        )
+    studies = {h.study_instance_uid for h in images}
+    if len(studies) > 1:
+        raise NotAnalysable(f"expected the images of one study, found {len(studies)} studies")
+    annotations = (h for h in headers if h.sop_class_uid in ANNOTATION_CLASSES)
+    return Folder(
+        headers=images,
+        annotations=tuple(h for h in annotations if h.study_instance_uid in studies),
+        not_dicom=len(files) - len(headers),
+    )
 
 
-def choose(folder: Folder, settings: Settings, *, model_thickness_mm: float) -> Decision:
+def judge_annotations(folder: Folder, settings: Settings) -> Judgement:
+    rules = Rules(
+        patients=frozenset(header.patient_key for header in folder.headers),
+        our_devices=our_devices(INSTALLATION_ID, ()),
+        algorithms=settings.inference.algorithm_annotations,
+    )
+    return judge(folder.annotations, rules)
+
+
+def choose(
+    folder: Folder, judgement: Judgement, settings: Settings, *, model_thickness_mm: float
+) -> Decision:
     """The series to analyse. Whoever names a folder means it: short series are not refused here."""
     rules = settings.eligibility.model_copy(update={"minimum_slices": 2, "minimum_coverage_mm": 0.0})
-    decision = decide(folder.headers, rules, model_thickness_mm=model_thickness_mm)
+    kept = [h for h in folder.headers if h.sop_instance_uid not in judgement.withdrawn]
+    if not kept:
+        raise NotAnalysable(f"all {len(folder.headers)} images are withdrawn by a rejection note")
+    decision = decide(kept, rules, model_thickness_mm=model_thickness_mm)
     if not decision.slices:
         raise NotAnalysable(decision.reason)
     return decision
 
 
 def analyse_into(
-    out: Path, folder: Folder, decision: Decision, execute: Executor, settings: Settings, *, on_stage: OnStage
+    out: Path,
+    folder: Folder,
+    judgement: Judgement,
+    decision: Decision,
+    execute: Executor,
+    settings: Settings,
+    *,
+    on_stage: OnStage,
 ) -> Outcome:
     """Write `out/result.json` and `out/dicom/*.dcm`, both or neither."""
-    inputs = [Input(h.path, hashlib.sha256(h.path.read_bytes()).hexdigest()) for h in decision.slices]
+    inputs = [Input(h.path, _sha256(h.path)) for h in decision.slices]
+    counting = [h for h in folder.annotations if h.sop_instance_uid in judgement.counting]
+    annotations = [Marks(as_file(h), _sha256(h.path)) for h in counting]
     origin = Origin(INSTALLATION_ID, generation=1, at=folder.changed_at)
     out.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=out, prefix=".partial-"))
     try:
-        outcome = process(inputs, execute, settings, origin, partial / "dicom", on_stage=on_stage)
+        outcome = process(inputs, annotations, execute, settings, origin, partial / "dicom", on_stage=on_stage)
         text = json.dumps(as_json(outcome), indent=2)
         (partial / "result.json").write_text(text + "\n", encoding="utf-8")
         shutil.rmtree(out / "dicom", ignore_errors=True)
@@ -123,3 +162,7 @@ def analyse_into(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return outcome
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

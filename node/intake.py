@@ -6,14 +6,16 @@ from datetime import datetime
 from pathlib import Path
 
 from config.settings import Settings
-from db import audit, instances, jobs
+from db import audit, instances, jobs, results
 from db.models import Instance, Job
-from db.session import Session, Sessions
+from db.session import Session, Sessions, installation_id
 from db.states import Event, State
+from inference.findings import AlgorithmIdentity
+from node.annotations import Judgement, Rules, judge, our_devices
 from node.choice import Decision, Finding, decide
 from node.completion import is_complete
 from node.headers import Header, NotDicom, read_header
-from node.receive import CT_CLASSES
+from node.receive import ANNOTATION_CLASSES, CT_CLASSES
 
 log = logging.getLogger(__name__)
 
@@ -23,14 +25,19 @@ def consider_studies(
 ) -> None:
     """Decide about every study that is complete by `now`."""
     for job_id, study in _complete_studies(sessions, settings, now=now):
-        images = [i for i in study if i.sop_class_uid in CT_CLASSES]
+        wanted = [i for i in study if i.sop_class_uid in CT_CLASSES | ANNOTATION_CLASSES]
         try:
-            headers, unreadable = _read(images, settings.storage.spool)
+            headers, unreadable = _read(wanted, settings.storage.spool)
+            judgement = _judge(sessions, headers, settings)
         except OSError as error:
             log.error("spool unreadable", extra={"job": job_id, "reason": error.strerror})
             continue  # the next tick looks again
-        decision = decide(headers, settings.eligibility, model_thickness_mm=model_thickness_mm)
-        _settle(sessions, job_id, study, decision, unreadable, now=now)
+        images = [h for h in headers if h.sop_class_uid in CT_CLASSES]
+        kept = [h for h in images if h.sop_instance_uid not in judgement.withdrawn]
+        decision = decide(kept, settings.eligibility, model_thickness_mm=model_thickness_mm)
+        if images and not kept:
+            decision = Decision((), f"all {len(images)} images are withdrawn by a rejection note", ())
+        _settle(sessions, job_id, study, decision, judgement, unreadable, now=now)
 
 
 def _complete_studies(
@@ -46,16 +53,30 @@ def _complete_studies(
     return complete
 
 
-def _read(images: Sequence[Instance], spool: Path) -> tuple[list[Header], list[Finding]]:
+def _judge(sessions: Sessions, headers: Sequence[Header], settings: Settings) -> Judgement:
+    """Which annotations of the study count."""
+    with sessions() as session:
+        made_with = [AlgorithmIdentity(*algorithm) for algorithm in results.algorithms(session)]
+        ours = our_devices(installation_id(session), made_with)
+    rules = Rules(
+        patients=frozenset(h.patient_key for h in headers if h.sop_class_uid in CT_CLASSES),
+        our_devices=ours,
+        algorithms=settings.inference.algorithm_annotations,
+    )
+    return judge([h for h in headers if h.sop_class_uid in ANNOTATION_CLASSES], rules)
+
+
+def _read(objects: Sequence[Instance], spool: Path) -> tuple[list[Header], list[Finding]]:
     headers, unreadable = [], []
-    for image in images:
+    for instance in objects:
+        what = "image" if instance.sop_class_uid in CT_CLASSES else "annotation"
         try:
-            headers.append(read_header(spool / image.path))
+            headers.append(read_header(spool / instance.path))
         except NotDicom as error:
-            unreadable.append(Finding("image dropped", f"image {image.sop_instance_uid}: {error}"))
+            unreadable.append(Finding(f"{what} dropped", f"{what} {instance.sop_instance_uid}: {error}"))
         except FileNotFoundError:
             why_not = "its file is not on disk"
-            unreadable.append(Finding("image dropped", f"image {image.sop_instance_uid}: {why_not}"))
+            unreadable.append(Finding(f"{what} dropped", f"{what} {instance.sop_instance_uid}: {why_not}"))
     return headers, unreadable
 
 
@@ -64,6 +85,7 @@ def _settle(
     job_id: int,
     study: Sequence[Instance],
     decision: Decision,
+    judgement: Judgement,
     unreadable: Sequence[Finding],
     *,
     now: datetime,
@@ -73,10 +95,11 @@ def _settle(
         job = session.get_one(Job, job_id)
         if job.state is not State.RECEIVING or len(instances.of_study(session, uid)) != len(study):
             return  # an image came while we looked; the next tick looks again
-        for finding in (*unreadable, *decision.findings):
+        for finding in (*unreadable, *judgement.findings, *decision.findings):
             audit.note(session, job, finding.event, now=now, detail=finding.detail)
-        chosen = [i for i in study if i.sop_instance_uid in {h.sop_instance_uid for h in decision.slices}]
-        if not chosen:
+        slices = frozenset(h.sop_instance_uid for h in decision.slices)
+        chosen = [i for i in study if i.sop_instance_uid in slices | judgement.counting]
+        if not slices:
             _reject(session, job, decision.reason, now=now)
         elif former := _analysed_before(session, job, chosen):
             _reject(session, job, f"nothing new to analyse since generation {former.generation}", now=now)
@@ -87,7 +110,8 @@ def _settle(
                 job,
                 Event.STUDY_COMPLETE,
                 now=now,
-                detail=f"{len(chosen)} slices of series {decision.series_instance_uid}",
+                detail=f"{len(slices)} slices of series {decision.series_instance_uid}, "
+                f"{len(judgement.counting)} annotations",
                 series_instance_uid=decision.series_instance_uid,
                 completed_at=now,
                 reason="",
@@ -100,9 +124,9 @@ def _reject(session: Session, job: Job, reason: str, *, now: datetime) -> None:
 
 
 def _analysed_before(session: Session, job: Job, chosen: Sequence[Instance]) -> Job | None:
-    """The generation before, if it analyses or has analysed the very same images."""
+    """The generation before, if it analyses or has analysed the very same images and annotations."""
     former = jobs.generation_before(session, job)
-    if former is None or former.state in (State.FAILED, State.REJECTED):
+    if former is None or former.state in (State.FAILED, State.REJECTED, State.SUPERSEDED):
         return None
     same = {i.id for i in jobs.inputs(session, former)} == {i.id for i in chosen}
     return former if same else None

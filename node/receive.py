@@ -21,9 +21,13 @@ from db import instances, jobs, results
 from db.models import Instance
 from db.session import Sessions, translated
 from dicom_out.durable import write_durably
+from inference.annotations import KINDS
 
 CT_CLASSES = frozenset({CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage})
-"""An object of these classes is an image to analyse and opens a job; others are kept beside it."""
+"""An object of these classes is an image to analyse and opens a job."""
+
+ANNOTATION_CLASSES = frozenset(KINDS)
+"""One of these may name slices: in a study with a job it opens the next generation, before that it waits."""
 
 _UID = re.compile(r"(?=.{1,64}$)\d+(\.\d+)*")  # PS3.5 section 9; checked before a UID becomes part of a path
 
@@ -150,6 +154,8 @@ def _note(instance: Instance, sessions: Sessions, *, now: datetime) -> None:
         instances.add(session, instance)
         if instance.sop_class_uid in CT_CLASSES:
             jobs.image_arrived(session, instance.study_instance_uid, now=now)
+        elif instance.sop_class_uid in ANNOTATION_CLASSES:
+            jobs.annotation_arrived(session, instance.study_instance_uid, now=now)
 
 
 def _missing_pixel_bytes(ds: Dataset) -> int:

@@ -19,6 +19,7 @@ from pydicom.uid import (
     EnhancedCTImageStorage,
     EnhancedSRStorage,
     ExplicitVRLittleEndian,
+    ExtensibleSRStorage,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGLosslessSV1,
@@ -38,6 +39,7 @@ from config.settings import Listener
 from db.jobs import LostRace
 from db.session import DatabaseUnusable
 from dicom_out.identity import IMPLEMENTATION_CLASS_UID, implementation_version_name
+from inference.annotations import LABEL_MAP_SEGMENTATION
 from node.receive import Arrival, NotStorable, OtherContent, WrongObject
 from node.status import StoreStatus
 
@@ -51,10 +53,13 @@ UNCOMPRESSED = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, DeflatedExplicit
 COMPRESSED = (
     JPEGLosslessSV1, JPEGLSLossless, JPEGLSNearLossless, JPEG2000Lossless, JPEG2000, RLELossless,
 )  # fmt: skip
-IMAGES = (CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage, SegmentationStorage)
+IMAGES = (
+    CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage, SegmentationStorage,
+    LABEL_MAP_SEGMENTATION,
+)  # fmt: skip
 DOCUMENTS = (
-    ComprehensiveSRStorage, Comprehensive3DSRStorage, EnhancedSRStorage, KeyObjectSelectionDocumentStorage,
-    RTStructureSetStorage,
+    ComprehensiveSRStorage, Comprehensive3DSRStorage, EnhancedSRStorage, ExtensibleSRStorage,
+    KeyObjectSelectionDocumentStorage, RTStructureSetStorage,
 )  # fmt: skip
 
 CONTEXTS: Mapping[str, Sequence[str]] = {

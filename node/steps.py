@@ -12,6 +12,7 @@ from pydicom import dcmread
 
 from config.settings import Settings
 from dicom_out import encode, identity
+from inference.annotation_files import File
 from inference.executor import Executor, OnStage, Request
 from inference.findings import Analysis
 from node.release import level, released
@@ -22,6 +23,14 @@ class Input:
     """One slice to analyse."""
 
     path: Path
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Marks:
+    """One annotation that counts."""
+
+    file: File
     sha256: str
 
 
@@ -57,6 +66,7 @@ class Outcome:
 
 def process(
     inputs: Sequence[Input],
+    annotations: Sequence[Marks],
     execute: Executor,
     settings: Settings,
     origin: Origin,
@@ -64,12 +74,13 @@ def process(
     *,
     on_stage: OnStage,
 ) -> Outcome:
-    """Analyse the slices and write the result objects into `folder`."""
+    """Analyse the slices, with what is marked in them, and write the result objects into `folder`."""
     started = time.perf_counter()
-    analysis = execute(Request(tuple(i.path for i in inputs)), on_stage=on_stage)
+    request = Request(tuple(i.path for i in inputs), tuple(a.file for a in annotations))
+    analysis = execute(request, on_stage=on_stage)
     on_stage("encode")
     encoding = time.perf_counter()
-    digest = _digest(inputs, analysis, settings, origin)
+    digest = _digest(inputs, annotations, analysis, settings, origin)
     provenance = identity.Provenance(
         installation_id=origin.installation_id,
         generation=origin.generation,
@@ -84,14 +95,22 @@ def process(
     return Outcome(analysis, digest, made, encode_s=ended - encoding, total_s=ended - started)
 
 
-def _digest(inputs: Sequence[Input], analysis: Analysis, settings: Settings, origin: Origin) -> str:
+def _digest(
+    inputs: Sequence[Input],
+    annotations: Sequence[Marks],
+    analysis: Analysis,
+    settings: Settings,
+    origin: Origin,
+) -> str:
     shown = level(settings.release, analysis.slice_policy)
+    rules = settings.inference
     return identity.result_digest(
         input_digests=[i.sha256 for i in inputs],
-        annotation_digests=[],
+        annotation_digests=[a.sha256 for a in annotations],
         bundle_digest=analysis.classifier.digest,
         segmenter_digest=analysis.segmenter.digest,
-        settings=f"abstain_for={sorted(settings.inference.abstain_for)} release={shown}",
+        settings=f"abstain_for={sorted(rules.abstain_for)} release={shown} "
+        f"algorithm_annotations={rules.algorithm_annotations}",
         software_version=version("sedas-node"),
         at=origin.at,
     )

@@ -13,13 +13,15 @@ from db import deliveries, jobs
 from db.models import Job
 from db.session import DatabaseUnusable, Sessions, installation_id, translated
 from db.states import Event
+from inference.annotation_files import File
 from inference.executor import Executor, Failed, Unfinished
 from inference.volume import VolumeRefused
 from node.logs import blame
+from node.receive import ANNOTATION_CLASSES, CT_CLASSES
 from node.release import next_event
 from node.retry import retry_after
 from node.rows import result_row
-from node.steps import Input, Origin, Outcome, process
+from node.steps import Input, Marks, Origin, Outcome, process
 
 log = logging.getLogger(__name__)
 
@@ -71,11 +73,16 @@ class Worker:
 
     def _analyse(self, job: Job) -> Outcome:
         with self.sessions() as session:
-            slices = jobs.inputs(session, job)
+            inputs = jobs.inputs(session, job)
             installation = installation_id(session)
         spool = self.settings.storage.spool
         return process(
-            [Input(spool / s.path, s.sha256) for s in slices],
+            [Input(spool / i.path, i.sha256) for i in inputs if i.sop_class_uid in CT_CLASSES],
+            [
+                Marks(File(spool / i.path, i.sop_instance_uid, i.sop_class_uid), i.sha256)
+                for i in inputs
+                if i.sop_class_uid in ANNOTATION_CLASSES
+            ],
             self.execute,
             self.settings,
             Origin(installation, job.generation, job.completed_at or job.created_at),

@@ -41,6 +41,22 @@ def test_an_image_after_the_start_opens_the_next_generation(sessions: Sessions, 
         assert (late.generation, late.state) == (2, State.RECEIVING)
 
 
+def test_an_annotation_opens_no_job_before_the_first_image(sessions: Sessions, now: datetime) -> None:
+    with sessions.begin() as session:
+        assert jobs.annotation_arrived(session, STUDY, now=now) is None
+        job = jobs.image_arrived(session, STUDY, now=now)
+        assert jobs.annotation_arrived(session, STUDY, now=now) is job
+
+
+def test_an_annotation_after_the_start_opens_the_next_generation(sessions: Sessions, now: datetime) -> None:
+    with sessions.begin() as session:
+        _queued(session, now)
+        jobs.claim(session, worker="w1", lease=LEASE, now=now)
+        late = jobs.annotation_arrived(session, STUDY, now=now)
+        assert late is not None
+        assert (late.generation, late.state) == (2, State.RECEIVING)
+
+
 def test_a_job_has_one_owner(sessions: Sessions, now: datetime) -> None:
     with sessions.begin() as session:
         job = _queued(session, now)
