@@ -197,10 +197,10 @@ def test_something_else_is_not_dicom(study: list[Path]) -> None:
 
 @pytest.mark.realdata
 @pytest.mark.parametrize("syntax", ["1.2.4.53", "1.2.4.55"])
-def test_a_transfer_syntax_that_nobody_reads_is_named(real_data: Path, syntax: str) -> None:
+def test_a_transfer_syntax_that_nobody_reads_is_named(real_data: Path, tmp_path: Path, syntax: str) -> None:
     (path,) = (real_data / "awkward" / "transfer_syntax").glob(f"*_1.2.840.10008.{syntax}.dcm")
     with pytest.raises(NotDecodable, match="JPEG"):
-        load([path, path])
+        load([path, _moved(path, tmp_path / path.name)])
 
 
 @pytest.mark.realdata
@@ -229,5 +229,5 @@ def test_awkward_real_files_are_refused_or_stated(real_data: Path) -> None:
     for folder in ("enhanced", "dose_sc", "localizer"):
         with pytest.raises(VolumeRefused):
             load(sorted((awkward / folder).iterdir()))
-    (finding,) = load(sorted((awkward / "gantry_tilt").iterdir())).findings
-    assert finding.text == "The gantry is tilted by 18.5 degrees."
+    tilted = load(sorted((awkward / "gantry_tilt").iterdir()))
+    assert "The gantry is tilted by 18.5 degrees." in [f.text for f in tilted.findings]
