@@ -1,5 +1,6 @@
 """Input-quality findings: rules from facts to limitations that the report states."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -23,6 +24,7 @@ _TILT_DEGREES = 1.0
 _THICKNESS_RATIO = 1.5  # times the model's, either way
 _LUNG_ML = (1500.0, 9000.0)  # of adults, breathed in; outside it something is cut off, collapsed or wrong
 _CUT_SHARE = 0.15  # of the fullest slice's lung area
+_NAME = re.compile(r"[\w+./\\-]{1,16}")  # of a kernel; anything longer could be free text
 _TOUCHING = 5  # pixels of lung on the border
 _NO_CONTRAST = frozenset({"", "NONE", "NO", "N", "NATIVE", "NATIV", "WITHOUT", "NO CONTRAST", "NON CONTRAST"})
 _FOR_LOSS = frozenset(
@@ -76,8 +78,9 @@ def of_headers(headers: Sequence[Dataset], kernel: str, spacing_mm: float) -> It
 def _of_kernel(kernel: str) -> Iterator[InputQuality]:
     match sharpness(kernel):
         case Sharpness.SOFT:
+            name = f" {kernel}" if _NAME.fullmatch(kernel) else ""
             yield InputQuality(
-                QualityCode.SOFT_KERNEL, f"The kernel {kernel} is soft; the model expects a sharp one."
+                QualityCode.SOFT_KERNEL, f"The kernel{name} is soft; the model expects a sharp one."
             )
         case Sharpness.UNKNOWN:
             said = "not known to be sharp" if kernel else "not stated"
@@ -142,7 +145,7 @@ def of_lungs(hu: NDArray[np.int16], lungs: NDArray[np.bool_], lung_ml: float) ->
     ]
     if cut:
         yield InputQuality(QualityCode.LUNGS_CUT_OFF, f"The lungs reach the {' and the '.join(cut)} slice.")
-    touching = sum(_is_cut_in_plane(plane, inside) for plane, inside in zip(hu, lungs, strict=True))
+    touching = _cut_in_plane(hu, lungs)
     if touching > 1:  # one alone is a fault of the mask
         yield InputQuality(
             QualityCode.LUNGS_CUT_OFF,
@@ -150,15 +153,11 @@ def of_lungs(hu: NDArray[np.int16], lungs: NDArray[np.bool_], lung_ml: float) ->
         )
 
 
-def _is_cut_in_plane(plane: NDArray[np.int16], inside: NDArray[np.bool_]) -> bool:
-    """Lung on the border of the image, or of the circle outside of which a scanner writes one value."""
-    edges = (inside[0], inside[-1], inside[:, 0], inside[:, -1])
-    if sum(int(edge.sum()) for edge in edges) >= _TOUCHING:
-        return True
-    corners = plane[[0, 0, -1, -1], [0, -1, 0, -1]]
-    if not (corners <= AIR_HU).all():
-        return False
-    rows, columns = plane.shape
-    y, x = np.nonzero(inside)
-    radius = np.hypot((y - (rows - 1) / 2) / (rows / 2), (x - (columns - 1) / 2) / (columns / 2))
-    return int((radius > 1.0 - 2.0 / min(rows, columns)).sum()) >= _TOUCHING
+def _cut_in_plane(hu: NDArray[np.int16], lungs: NDArray[np.bool_]) -> int:
+    """Slices with lung on the border of the image, or of the circle beyond which a scanner writes air."""
+    rows, columns = hu.shape[1:]
+    y, x = (np.abs(np.arange(n) - (n - 1) / 2) / (n / 2) for n in (rows, columns))
+    border = np.maximum(y[:, None], x) > 1.0 - 1.5 / min(rows, columns)
+    if (hu[:, [0, 0, -1, -1], [0, -1, 0, -1]] <= AIR_HU).all():
+        border |= np.hypot(y[:, None], x) > 1.0 - 4.0 / min(rows, columns)
+    return sum(int(np.count_nonzero(plane & border)) >= _TOUCHING for plane in lungs)
