@@ -220,7 +220,7 @@ def _input_quality(
             (
                 *volume.findings,
                 *quality.of_thickness(slab_mm, expected_mm),
-                *quality.of_lungs(lungs, lung_ml),
+                *quality.of_lungs(volume.hu, lungs, lung_ml),
                 *selection.findings,
             )
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ class Stack:
     distances_mm: tuple[float, ...]  # from each kept slice to the next, along the normal
     tilt_degrees: float  # between the normal and the way the table moved
 
-    @property
+    @cached_property
     def spacing_mm(self) -> float:
         return float(np.median(self.distances_mm)) if self.distances_mm else 0.0
 
@@ -64,11 +65,15 @@ def is_axial(turned: Orientation) -> bool:
     return abs(turned[0]) > _AXIAL and abs(turned[4]) > _AXIAL
 
 
+def heights_mm(turned: Orientation, positions: Sequence[Position]) -> list[float]:
+    """Of each slice along their normal, towards the head."""
+    heights: list[float] = (np.asarray(positions, dtype=np.float64) @ _towards_head(turned)).tolist()
+    return heights
+
+
 def order(turned: Orientation, positions: Sequence[Position], *, same_mm: float) -> Stack:
     """Of slices at one position the first given is kept."""
-    normal = _towards_head(turned)
-    points = np.asarray(positions, dtype=np.float64)
-    heights = points @ normal
+    heights = np.asarray(heights_mm(turned, positions))
     kept: list[int] = []
     for index in np.argsort(heights, kind="stable"):
         if not kept or heights[index] - heights[kept[-1]] > same_mm:
@@ -78,7 +83,9 @@ def order(turned: Orientation, positions: Sequence[Position], *, same_mm: float)
         kept=tuple(kept),
         duplicates=len(positions) - len(kept),
         distances_mm=tuple(float(d) for d in distances),
-        tilt_degrees=_angle_degrees(points[kept[-1]] - points[kept[0]], normal),
+        tilt_degrees=_angle_degrees(
+            np.subtract(positions[kept[-1]], positions[kept[0]]), _towards_head(turned)
+        ),
     )
 
 

@@ -10,6 +10,12 @@ Spacing = tuple[float, float, float]  # z, y, x; mm
 _DIRECTIONS = np.deg2rad(np.arange(0.0, 360.0, 10.0))
 
 
+def lines(mask: Mask) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+    """The mask's shadow on each axis: z, y, x."""
+    plane = np.any(mask, axis=0)
+    return np.any(mask, axis=(1, 2)), np.any(plane, axis=1), np.any(plane, axis=0)
+
+
 def distance_mm(mask: Mask, spacing_mm: Spacing) -> NDArray[np.float32]:
     """From each voxel to the mask's surface, negative inside; far away where the mask is empty."""
     if not mask.any():

@@ -1,6 +1,6 @@
 """A synthetic chest CT of known truth, for the demo, the tests and the demonstration model's training."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from inference.extent import longest_axial_mm
 from inference.findings import Position
+from inference.morphology import distance_mm
 from inference.synthetic.anatomy import Anatomy, draw_anatomy
-from inference.synthetic.lesions import draw_lesion, ipn_like, pima_like
+from inference.synthetic.lesions import NoPlaceForLesion, draw_lesion, ipn_like, pima_like
 from inference.synthetic.study import SeriesFacts, ct_image
 from inference.synthetic.thorax import draw_thorax
 from inference.synthetic.tubes import Grid, Hu
@@ -19,11 +20,23 @@ from inference.volume import CtVolume
 
 SHARP_KERNEL = "B70f"
 SOFT_KERNEL = "B40f"
+_TRIES = 50
+_CLEAR_MM = 15.0  # between the lesions of one chest
 
 
 class LesionKind(StrEnum):
     PIMA_LIKE = "pima_like"
     IPN_LIKE = "ipn_like"
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One lesion as it came out."""
+
+    kind: LesionKind
+    extent: NDArray[np.bool_]  # z, y, x
+    position_mm: Position  # centre
+    size_mm: float  # longest diameter in an axial plane
 
 
 @dataclass(frozen=True)
@@ -38,9 +51,10 @@ class Phantom:
     position_mm: Position | None  # centre of the lesion
     size_mm: float | None  # its longest diameter in an axial plane
     kernel: str
+    others: tuple[Drawn, ...] = ()  # further lesions
 
 
-def chest(
+def chest(  # noqa: PLR0913 - a phantom is described by as many facts
     *,
     seed: int,
     lesion: LesionKind | None,
@@ -50,8 +64,12 @@ def chest(
     pixels: int = 512,
     coverage_mm: float = 300.0,
     kernel: str = SHARP_KERNEL,
+    others: Sequence[tuple[LesionKind, float]] = (),
 ) -> Phantom:
-    """A chest drawn from `seed`; the person and the lesion do not depend on the sampling."""
+    """A chest drawn from `seed`; the person and the lesion do not depend on the sampling.
+
+    `others` are further lesions by kind and size in mm, clear of the first and of one another.
+    """
     rng = np.random.default_rng(seed)
     person = draw_anatomy(rng)
     grid = _grid(person, slice_mm, pixel_mm, pixels, coverage_mm)
@@ -59,17 +77,19 @@ def chest(
     extent = np.zeros(hu.shape, dtype=np.bool_)
     if lesion is not None:
         extent = _add_lesion(hu, grid, person, lesion, size_mm, rng)
+    more = _add_others(hu, grid, person, others, extent, rng)
     return Phantom(
         seed=seed,
         hu=_scanned(hu, kernel, rng),
         spacing_mm=(slice_mm, pixel_mm, pixel_mm),
         origin_mm=(float(grid.x[0]), float(grid.y[0]), float(grid.z[0])),
-        lungs=lungs | extent,
+        lungs=np.logical_or.reduce([lungs, extent, *(drawn.extent for drawn in more)]),
         lesion=extent,
         kind=lesion,
         position_mm=_centre(extent, grid),
         size_mm=longest_axial_mm(extent, (slice_mm, pixel_mm, pixel_mm)) or None,
         kernel=kernel,
+        others=tuple(more),
     )
 
 
@@ -96,6 +116,36 @@ def _add_lesion(
         case LesionKind.IPN_LIKE:
             size = size_mm or float(np.clip(rng.lognormal(np.log(24.0), 0.35), 12.0, 50.0))
             return draw_lesion(hu, grid, ipn_like(size, person, rng), person)
+
+
+def _add_others(
+    hu: Hu,
+    grid: Grid,
+    person: Anatomy,
+    others: Sequence[tuple[LesionKind, float]],
+    taken: NDArray[np.bool_],
+    rng: np.random.Generator,
+) -> list[Drawn]:
+    """Each is drawn again until it lies clear of those before it."""
+    drawn: list[Drawn] = []
+    for kind, size_mm in others:
+        for _ in range(_TRIES):
+            image = hu.copy()
+            extent = _add_lesion(image, grid, person, kind, size_mm, rng)
+            if (centre := _centre(extent, grid)) and not _near(extent, taken, grid):
+                break
+        else:
+            raise NoPlaceForLesion(f"no place for {len(others)} more lesions")
+        hu[...] = image
+        taken = taken | extent
+        size = longest_axial_mm(extent, (grid.thickness, grid.pixel, grid.pixel))
+        drawn.append(Drawn(kind, extent, centre, size))
+    return drawn
+
+
+def _near(one: NDArray[np.bool_], other: NDArray[np.bool_], grid: Grid) -> bool:
+    spacing = (grid.thickness, grid.pixel, grid.pixel)
+    return bool(other.any() and (distance_mm(other, spacing)[one] < _CLEAR_MM).any())
 
 
 def _scanned(hu: Hu, kernel: str, rng: np.random.Generator) -> NDArray[np.int16]:

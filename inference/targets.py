@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from inference.annotations import Annotation
 from inference.coarse import Coarse, coarse
-from inference.extent import longest_axial_mm
+from inference.extent import elongation, longest_axial_mm
 from inference.findings import InputQuality, SlicePolicy, Target
-from inference.morphology import Mask, Spacing, components, dilated, opened
+from inference.morphology import Mask, Spacing, components, dilated, lines, opened
 from inference.volume import CtVolume
 
 MOST_CANDIDATES = 11  # the target and ten others
@@ -25,7 +25,8 @@ _RADII_MM = (16.0, 13.0, 10.0, 8.0, 6.5, 5.0, 4.0)
 _SMALLEST_ML = 0.2
 _SLENDER = 3.2  # times its thickness: a vessel or a fold, not a nodule
 _VERTICAL = 0.7  # of a length along z: thick slices draw it out
-_LEAST_SCORE = 9.0
+_LEAST_SCORE = 0.23  # ml
+_CENTRAL = 0.5  # of the way from the middle to the side: there lie hila, heart and aorta
 _RIM_MM = 4.0  # what opening takes off a lesion's edge
 
 
@@ -60,22 +61,35 @@ class TargetSelector(Protocol):
     def __call__(self, volume: CtVolume, lungs: Mask, annotations: Sequence[Annotation], /) -> Selection: ...
 
 
+Box = tuple[slice, slice, slice]
+
+
 @dataclass(frozen=True, eq=False)
 class _Part:
     """A piece of soft tissue in the lung field."""
 
-    core: Mask  # where the ball fits
-    whole: Mask  # with what lies within a radius around
+    box: Box  # of the coarse image
+    core: Mask  # where the ball fits; in the box
+    whole: Mask  # with what lies within a radius around; in the box
     radius_mm: float  # of the ball
     core_ml: float
     roundness: float  # share of the spheroid of its length and height that it fills
-    free: float  # share of its surface that faces aerated lung
+    entered: float  # share of its surface in the field where other tissue goes on
+    attached: float  # share of its whole surface that faces what is no lung: pleura, mediastinum
+    elongation: float
+    lateral: float  # 0 in the middle between the lungs' outer sides, 1 at these
     slenderness: float  # length over thickness
 
     @property
     def score(self) -> float:
-        """Falls fast where other tissue enters: a piece of a vessel goes on at both ends, a lesion hardly."""
-        return self.core_ml * 2.0 * self.radius_mm * self.roundness * self.free**3
+        """Its core in ml, less what speaks against a lesion.
+
+        A piece of a vessel is long, goes on at both ends and is thick only near the hilum; what bulges
+        in from heart or aorta has little surface in the lung. A lesion at the pleura is forgiven for it.
+        """
+        like_a_lesion = (1.0 - self.entered) ** 5 * (1.0 - self.attached) ** 2 * self.roundness
+        central = min(1.0, self.lateral / _CENTRAL) ** 2
+        return self.core_ml * like_a_lesion * central / self.elongation**2
 
 
 def select_automatically(
@@ -93,92 +107,114 @@ def _candidates(volume: CtVolume, lungs: Mask) -> tuple[Region, ...]:
     image = coarse(volume.hu[box], volume.spacing_mm)
     parts = _parts(image, image.coarsened(lungs[box]))
     thick = [p for p in parts if p.slenderness <= _SLENDER and p.score >= _LEAST_SCORE]
-    lesions = _joined(sorted(thick, key=lambda p: -p.score), image.spacing_mm)
+    lesions = _joined(sorted(thick, key=lambda p: -p.score), image)
     found = (_region(lesion, image, volume, lungs, corner) for lesion in lesions[:MOST_CANDIDATES])
     return tuple(region for region in found if region is not None)
 
 
 def _parts(image: Coarse, lungs: Mask) -> Iterator[_Part]:
     tissue = lungs & (image.hu > _TISSUE_HU)
-    aerated = lungs & ~tissue
     rest = tissue.copy()
     for radius in _RADII_MM:
         cores = components(opened(rest, radius, image.spacing_mm))
         sizes = np.bincount(cores.ravel()) * image.voxel_ml
         for label in np.flatnonzero(sizes >= _SMALLEST_ML):
             if label:
-                part = _part(cores == label, rest, aerated, radius, image.spacing_mm)
-                rest &= ~part.whole
+                part = _part(cores == label, rest, tissue, lungs, radius, image.spacing_mm)
+                rest[part.box] &= ~part.whole
                 yield part
 
 
-def _part(core: Mask, rest: Mask, aerated: Mask, radius_mm: float, spacing_mm: Spacing) -> _Part:
+def _part(core: Mask, rest: Mask, tissue: Mask, lungs: Mask, radius_mm: float, spacing_mm: Spacing) -> _Part:
     reach = [int(np.ceil((radius_mm + 6.0) / s)) + 1 for s in spacing_mm]
     _, box = _box(core, margin=max(reach))
-    whole = dilated(core[box], radius_mm, spacing_mm) & rest[box]
+    core = core[box].copy()
+    whole = dilated(core, radius_mm, spacing_mm) & rest[box]
     surface = dilated(whole, 1.5 * max(spacing_mm[1:]), spacing_mm) & ~whole
+    inside = surface & lungs[box]
     voxel_mm3 = float(np.prod(spacing_mm))
     length = longest_axial_mm(whole, spacing_mm)
     height = float(whole.any(axis=(1, 2)).sum()) * spacing_mm[0]
-    everywhere = np.zeros_like(core)
-    everywhere[box] = whole
     return _Part(
+        box=box,
         core=core,
-        whole=everywhere,
+        whole=whole,
         radius_mm=radius_mm,
         core_ml=core.sum() * voxel_mm3 / 1000.0,
         roundness=min(1.0, whole.sum() * voxel_mm3 / (np.pi / 6 * length**2 * height)),
-        free=float(aerated[box][surface].mean()) if surface.any() else 0.0,
+        entered=float(tissue[box][inside].mean()) if inside.any() else 1.0,
+        attached=float((~lungs[box])[surface].mean()) if surface.any() else 1.0,
+        elongation=elongation(whole, spacing_mm),
+        lateral=_lateral(whole, box, lungs),
         slenderness=max(length, _VERTICAL * height) / (2.0 * radius_mm),
     )
 
 
-def _joined(parts: Sequence[_Part], spacing_mm: Spacing) -> list[Mask]:
+def _lateral(whole: Mask, box: Box, lungs: Mask) -> float:
+    columns = np.flatnonzero(lines(lungs)[2])
+    middle, half = (columns[0] + columns[-1]) / 2, (columns[-1] - columns[0] + 1) / 2
+    return float(abs(np.nonzero(whole)[2].mean() + box[2].start - middle) / half)
+
+
+def _joined(parts: Sequence[_Part], image: Coarse) -> list[Mask]:
     """The lobes of one lesion as one: parts whose neck is at least half as wide as the thinner of them."""
     groups: list[list[_Part]] = []
     for part in parts:
         for group in groups:
-            if any(_neck_mm2(other, part, spacing_mm) >= 0.5 * np.pi * part.radius_mm**2 for other in group):
+            if any(
+                _neck_mm2(other, part, image.spacing_mm) >= 0.5 * np.pi * part.radius_mm**2 for other in group
+            ):
                 group.append(part)
                 break
         else:
             groups.append([part])
-    return [np.logical_or.reduce([_trimmed(part, spacing_mm) for part in group]) for group in groups]
+    return [_drawn(group, image) for group in groups]
 
 
 def _neck_mm2(one: _Part, other: _Part, spacing_mm: Spacing) -> float:
     """The area in which two parts touch."""
     layer = 1.5 * max(spacing_mm[1:])
-    touching = other.whole & dilated(one.whole, layer, spacing_mm)
-    return float(touching.sum() * np.prod(spacing_mm)) / layer
+    common = [(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(one.box, other.box, strict=True)]
+    if any(low >= high for low, high in common):
+        return 0.0
+    near, whole = (
+        mask[
+            tuple(slice(lo - side.start, hi - side.start) for (lo, hi), side in zip(common, box, strict=True))
+        ]
+        for mask, box in ((dilated(one.whole, layer, spacing_mm), one.box), (other.whole, other.box))
+    )
+    return float((near & whole).sum() * np.prod(spacing_mm)) / layer
 
 
-def _trimmed(part: _Part, spacing_mm: Spacing) -> Mask:
-    """Without the vessels that enter it."""
-    return part.whole & dilated(part.core, max(_RIM_MM, part.radius_mm / 2), spacing_mm)
+def _drawn(group: Sequence[_Part], image: Coarse) -> Mask:
+    """On the coarse grid, without the vessels that enter."""
+    lesion = np.zeros(image.hu.shape, dtype=np.bool_)
+    for part in group:
+        rim_mm = max(_RIM_MM, part.radius_mm / 2)
+        lesion[part.box] |= part.whole & dilated(part.core, rim_mm, image.spacing_mm)
+    return lesion
 
 
 def _region(
     lesion: Mask, image: Coarse, volume: CtVolume, lungs: Mask, corner: tuple[int, int, int]
 ) -> Region | None:
-    inside = np.zeros(lungs.shape, dtype=np.bool_)
-    z, y, x = corner
-    depth, rows, columns = image.shape
-    inside[z : z + depth, y : y + rows, x : x + columns] = image.refined(lesion)
-    inside &= lungs
-    if not inside.any():
+    in_image, fine = image.refined_box(lesion)
+    z, y, x = (a + b for a, b in zip(corner, in_image, strict=True))
+    depth, rows, columns = fine.shape
+    fine = fine & lungs[z : z + depth, y : y + rows, x : x + columns]
+    if not fine.any():
         return None
-    start, box = _box(inside, margin=0)
-    extent = inside[box]
+    inner, box = _box(fine, margin=0)
+    start = (z + inner[0], y + inner[1], x + inner[2])
+    extent = fine[box].copy()
     middle = [float(axis.mean()) + first for axis, first in zip(np.nonzero(extent), start, strict=True)]
     target = Target(volume.position_mm(*middle), longest_axial_mm(extent, volume.spacing_mm))
-    shown = tuple(range(start[0], start[0] + len(extent)))
-    return Region(target, shown, start, extent.copy())
+    return Region(target, tuple(range(start[0], start[0] + len(extent))), start, extent)
 
 
-def _box(mask: Mask, *, margin: int) -> tuple[tuple[int, int, int], tuple[slice, slice, slice]]:
+def _box(mask: Mask, *, margin: int) -> tuple[tuple[int, int, int], Box]:
     """The corner of the smallest box around the mask, and the box."""
-    z, y, x = (_span(np.asarray(mask.any(axis=others)), margin) for others in ((1, 2), (0, 2), (0, 1)))
+    z, y, x = (_span(line, margin) for line in lines(mask))
     return (z.start, y.start, x.start), (z, y, x)
 
 

@@ -1,16 +1,22 @@
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from inference.analyse import showing
 from inference.findings import Position, SlicePolicy
+from inference.morphology import Mask, Spacing
 from inference.phantom import LesionKind, as_volume, chest
+from inference.preprocess import slabs
 from inference.targets import Region, select_automatically
 from inference.threshold import ThresholdSegmenter
 from inference.volume import CtVolume, load
 from tests.phantom import small_chest
+
+POSITIONS = tuple((0.0, 0.0, float(z)) for z in range(200))
 
 
 def centre(region: Region) -> Position:
@@ -30,15 +36,68 @@ def test_the_target_is_the_lesion_of_the_phantom(seed: int, kind: LesionKind) ->
     assert overlap > 0.5 * phantom.lesion.sum()
 
 
-@pytest.mark.parametrize("seed", [2, 5, 8])
+@pytest.mark.parametrize("seed", [2, 5, 8, 9000, 9023, 9040])
 def test_a_chest_without_lesion_has_no_candidate(seed: int) -> None:
     phantom = chest(seed=seed, lesion=None, pixels=256, pixel_mm=1.4)
     assert select_automatically(as_volume(phantom), phantom.lungs, ()).policy is SlicePolicy.NONE
 
 
+def test_of_three_lesions_one_is_the_target_and_the_others_are_listed() -> None:
+    kinds = (LesionKind.IPN_LIKE, 24.0), (LesionKind.IPN_LIKE, 28.0)
+    phantom = chest(
+        seed=9201, lesion=LesionKind.IPN_LIKE, size_mm=32.0, pixels=256, pixel_mm=1.4, others=kinds
+    )
+    regions = select_automatically(as_volume(phantom), phantom.lungs, ()).regions
+    lesions = [(phantom.position_mm, phantom.size_mm), *((o.position_mm, o.size_mm) for o in phantom.others)]
+    found = [
+        number
+        for region in regions
+        for number, (position, size) in enumerate(lesions)
+        if np.linalg.norm(np.subtract(centre(region), position or ())) < (size or 0.0) / 2
+    ]
+    assert sorted(found) == [0, 1, 2]
+    assert len(regions) == 3
+
+
+def in_lung(tissue: Mask, spacing_mm: Spacing) -> CtVolume:
+    """Tissue in nothing but lung."""
+    hu = np.where(tissue, 30, -850).astype(np.int16)
+    return replace(as_volume(small_chest()), hu=hu, spacing_mm=spacing_mm, positions_mm=POSITIONS[: len(hu)])
+
+
+@pytest.mark.parametrize("spacing_mm", [(1.0, 1.4, 1.4), (2.5, 1.4, 1.4), (5.0, 1.4, 1.4), (8.0, 1.4, 1.4)])
+def test_a_ball_is_a_candidate_and_a_tube_as_thick_is_none(spacing_mm: Spacing) -> None:
+    shape = (round(120 / spacing_mm[0]), 96, 96)
+    z, y, x = (
+        np.arange(n).reshape(s) for n, s in zip(shape, [(-1, 1, 1), (1, -1, 1), (1, 1, -1)], strict=True)
+    )
+    aside, ahead, up = (x - 20) * spacing_mm[2], (y - 48) * spacing_mm[1], (z - shape[0] // 2) * spacing_mm[0]
+    ball = aside**2 + ahead**2 + up**2 < 9.0**2
+    tube = (aside**2 + ahead**2 < 9.0**2) & (abs(up) < 45.0)
+    lungs = np.ones(shape, dtype=np.bool_)
+    (region,) = select_automatically(in_lung(ball, spacing_mm), lungs, ()).regions
+    assert region.target.size_mm == pytest.approx(18.0, abs=3.0)
+    middle = shape[0] // 2
+    assert middle in region.shown
+    assert len(region.shown) * spacing_mm[0] == pytest.approx(18.0, abs=1.5 * spacing_mm[0] + 2.0)
+    assert not select_automatically(in_lung(tube, spacing_mm), lungs, ()).regions
+
+
 def test_nothing_is_found_without_lungs() -> None:
     phantom = small_chest()
     assert not select_automatically(as_volume(phantom), np.zeros_like(phantom.lungs), ()).regions
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("kernel", ["B70f", "B40f"])
+def test_the_boxed_slices_of_a_real_tumour_are_selected(real_data: Path, kernel: str) -> None:
+    case = real_data / "chest" / "lung_dx_A0002"
+    volume = load(sorted((case / kernel).iterdir()))
+    first, *_ = select_automatically(volume, ThresholdSegmenter()(volume), ()).regions
+    selected = {k for slab in showing(first, slabs(volume, 5.0), at_least=0.5) for k in slab.slices}
+    boxed = {k for k, _ in _box_centres(case / "boxes", volume)}
+    assert len(selected & boxed) >= 0.8 * len(boxed)
+    assert len(selected & boxed) >= 0.5 * len(selected)
 
 
 @pytest.mark.realdata
