@@ -189,6 +189,7 @@ def as_volume(phantom: Phantom, *, series_number: int = 2) -> CtVolume:
         instance_numbers=tuple(range(1, count + 1)),
         study_instance_uid=series.study_instance_uid,
         series_instance_uid=series.series_instance_uid,
+        frame_of_reference_uid=series.frame_of_reference_uid,
         kernel=phantom.kernel,
         slice_thickness_mm=phantom.spacing_mm[0],
         findings=(),

@@ -61,8 +61,8 @@ class PixelBomb(VolumeRefused):
     """A header that promises far more pixels than its file can hold."""
 
 
-class TooLargeForMemory(VolumeRefused):
-    """More voxels than can be analysed in the memory that is free."""
+class TooLargeForMemory(MemoryError):
+    """More voxels than can be analysed in the memory that is free now; no refusal, there may be more later."""
 
 
 class NoGeometry(VolumeRefused):
@@ -97,6 +97,7 @@ class CtVolume:
     instance_numbers: tuple[int | None, ...]
     study_instance_uid: str
     series_instance_uid: str
+    frame_of_reference_uid: str  # empty if the images name none
     kernel: str
     slice_thickness_mm: float | None
     findings: tuple[InputQuality, ...]
@@ -165,6 +166,7 @@ def load(paths: Sequence[Path], *, limit_bytes: int | None = None) -> CtVolume:
         instance_numbers=tuple(s.instance_number for s in kept),
         study_instance_uid=str(first.header.StudyInstanceUID),
         series_instance_uid=str(first.header.SeriesInstanceUID),
+        frame_of_reference_uid=str(first.header.get("FrameOfReferenceUID") or ""),
         kernel=_kernel(first.header),
         slice_thickness_mm=_positive(first.header.get("SliceThickness")),
         findings=(

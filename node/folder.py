@@ -12,7 +12,7 @@ from rich.console import Console
 
 from config.settings import Settings
 from inference.executor import Executor, OnStage
-from inference.volume import VolumeRefused
+from inference.volume import TooLargeForMemory, VolumeRefused
 from node import app
 from node.annotations import Judgement, Rules, as_file, judge, our_devices
 from node.choice import Decision, NotAnalysable, decide
@@ -54,8 +54,10 @@ def analyse_folder(path: Path, out: Path, settings: Settings, screen: Console) -
     with screen.status("loading the models") as status:
         execute = app.in_process(settings)
         try:
-            outcome = analyse_into(out, folder, judgement, decision, execute, settings, on_stage=status.update)
-        except VolumeRefused as refusal:
+            outcome = analyse_into(
+                out, folder, judgement, decision, execute, settings, on_stage=status.update
+            )
+        except (VolumeRefused, TooLargeForMemory) as refusal:
             raise NotAnalysable(str(refusal)) from refusal
     print_outcome(outcome, screen)
     screen.print(f"{len(outcome.objects)} objects in {out / 'dicom'}, the result in {out / 'result.json'}")
@@ -153,7 +155,9 @@ def analyse_into(
     out.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=out, prefix=".partial-"))
     try:
-        outcome = process(inputs, annotations, execute, settings, origin, partial / "dicom", on_stage=on_stage)
+        outcome = process(
+            inputs, annotations, execute, settings, origin, partial / "dicom", on_stage=on_stage
+        )
         text = json.dumps(as_json(outcome), indent=2)
         (partial / "result.json").write_text(text + "\n", encoding="utf-8")
         shutil.rmtree(out / "dicom", ignore_errors=True)

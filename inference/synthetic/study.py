@@ -32,6 +32,10 @@ class SeriesFacts:
     def series_instance_uid(self) -> UID:
         return derived_uid(self.study_instance_uid, self.number, self.kernel, self.spacing_mm, self.origin_mm)
 
+    @property
+    def frame_of_reference_uid(self) -> UID:
+        return derived_uid(self.study_instance_uid, "frame of reference")
+
     def sop_instance_uid(self, index: int) -> UID:
         return derived_uid(self.series_instance_uid, index)
 
@@ -66,7 +70,7 @@ def _identify(ds: Dataset, index: int, series: SeriesFacts) -> None:
     ds.SOPInstanceUID = series.sop_instance_uid(index)
     ds.StudyInstanceUID = series.study_instance_uid
     ds.SeriesInstanceUID = series.series_instance_uid
-    ds.FrameOfReferenceUID = derived_uid(series.study_instance_uid, "frame of reference")
+    ds.FrameOfReferenceUID = series.frame_of_reference_uid
     ds.PositionReferenceIndicator = ""
     ds.PatientName = "Phantom^Chest"
     ds.PatientID = f"PHANTOM-{series.seed:06d}"

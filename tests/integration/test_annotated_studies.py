@@ -16,7 +16,7 @@ from db.session import Sessions, installation_id
 from db.states import Event, State
 from dicom_out.identity import Provenance, device_uid
 from dicom_out.stamp import stamp
-from inference.analyse import Models
+from inference.analyse import InProcess
 from inference.findings import AlgorithmIdentity
 from node import app
 from node.intake import consider_studies
@@ -41,8 +41,8 @@ def chest(tmp_path_factory: pytest.TempPathFactory) -> Case:
 
 
 @pytest.fixture(scope="module")
-def models() -> Models:
-    return app.models(Settings())
+def models() -> InProcess:
+    return app.in_process(Settings())
 
 
 class Site:
@@ -63,7 +63,7 @@ class Site:
         consider_studies(self.sessions, self.settings, model_thickness_mm=5.0, now=self.now)
         return self.jobs()
 
-    def analyses(self, models: Models) -> list[Job]:
+    def analyses(self, models: InProcess) -> list[Job]:
         self.considers()
         Worker("w", self.sessions, models, self.settings, lambda: self.now).work_once()
         return self.jobs()
@@ -134,7 +134,7 @@ def test_an_annotation_before_or_with_the_images_is_an_input_of_their_job(
 
 
 def test_the_slices_of_a_key_object_selection_are_scored_and_no_others(
-    chest: Case, site: Site, models: Models
+    chest: Case, site: Site, models: InProcess
 ) -> None:
     chosen = chest.slices[8:11]
     site.receives(*chest.files, key_objects(chosen))
@@ -145,7 +145,7 @@ def test_the_slices_of_a_key_object_selection_are_scored_and_no_others(
 
 
 def test_an_annotation_after_a_finished_analysis_opens_a_generation_with_other_objects(
-    chest: Case, site: Site, models: Models
+    chest: Case, site: Site, models: InProcess
 ) -> None:
     site.receives(*chest.files)
     (first,) = site.analyses(models)
@@ -172,12 +172,12 @@ def ours(chest: Case, sessions: Sessions, ds: Dataset) -> Dataset:
 
 
 def test_what_does_not_count_selects_nothing_and_is_analysed_no_second_time(
-    chest: Case, site: Site, models: Models, sessions: Sessions
+    chest: Case, site: Site, models: InProcess, sessions: Sessions
 ) -> None:
     site.receives(*chest.files)
     (first,) = site.analyses(models)
     by_our_classifier = key_objects(chest.slices[8:10])
-    by_our_classifier.DeviceUID = device_uid(models.classify.identity)
+    by_our_classifier.DeviceUID = device_uid(models.models.classify.identity)
     sent_back = [
         ours(chest, sessions, segmentation(chest.slices, [chest.lesion])),
         ours(chest, sessions, key_objects(chest.slices[8:10])),
@@ -263,7 +263,7 @@ def test_an_annotation_sent_twice_is_one(chest: Case, site: Site) -> None:
 
 
 def test_a_damaged_annotation_is_a_finding_and_the_search_decides(
-    chest: Case, site: Site, models: Models
+    chest: Case, site: Site, models: InProcess
 ) -> None:
     damaged = segmentation(chest.slices, [chest.lesion])
     del damaged.PerFrameFunctionalGroupsSequence
@@ -276,7 +276,7 @@ def test_a_damaged_annotation_is_a_finding_and_the_search_decides(
 
 
 def test_a_held_result_gives_way_to_that_of_a_marked_study(
-    chest: Case, sessions: Sessions, rules: Settings, models: Models, now: datetime
+    chest: Case, sessions: Sessions, rules: Settings, models: InProcess, now: datetime
 ) -> None:
     held = {
         "release": {"when": "annotated"},
