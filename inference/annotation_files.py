@@ -4,18 +4,19 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from inference import authorship, key_objects, measurement_reports, segmentations, structure_sets
 from inference.annotations import KINDS, Annotation, Kind, Lesion, Series, Unusable
 
-# What pydicom and its decoders raise on damaged or unknown content.
-_UNREADABLE = (ArithmeticError, AttributeError, EOFError, InvalidDicomError, LookupError, NotImplementedError,
-               RuntimeError, TypeError, ValueError, struct.error)  # fmt: skip
+# What pydicom and its decoders raise on damaged or unknown content; OSError too, so the disk is read before.
+_UNREADABLE = (ArithmeticError, AttributeError, BytesLengthException, EOFError, InvalidDicomError, LookupError,
+               NotImplementedError, OSError, RuntimeError, TypeError, ValueError, struct.error)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,9 @@ class File:
 def summarise(file: File) -> Summary:
     """Without its pixels. Raises OSError for a file that is not there."""
     summary = Summary(file.sop_instance_uid, file.kind)
+    content = file.path.read_bytes()
     try:
-        ds = dcmread(file.path, stop_before_pixels=True)
+        ds = dcmread(BytesIO(content), stop_before_pixels=True)
         summary = replace(
             summary,
             model_name=str(ds.get("ManufacturerModelName") or ""),
@@ -70,8 +72,9 @@ def read(file: File, series: Series, *, algorithms: bool = False) -> Annotation:
     made_at = ""
     lesions: list[Lesion] = []
     reasons: list[str] = []
+    content = file.path.read_bytes()
     try:
-        ds = dcmread(file.path)
+        ds = dcmread(BytesIO(content))
         made_at = _made_at(ds)
         for part in _parts(ds, file.kind):
             if algorithms or not part.by_algorithm:

@@ -17,6 +17,7 @@ Drawing = Mapping[int, Mask]  # by slice of the volume: rows, columns
 
 _HALF = 0.505  # of a slice: what a plane may lie off one, with rounding
 _PARALLEL_DEGREES = 2.0
+_FAR = 1e6  # pixels; beyond every image
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +141,8 @@ def _filled(grid: Grid, corners: Points) -> Mask:
 
 def _line(grid: Grid, corners: Points) -> Mask:
     drawn = np.zeros(grid.shape, dtype=np.bool_)
+    for corner in corners:
+        _nearest(grid, corner)  # all inside, or none of the line is drawn
     for start, end in pairwise(corners):
         steps = int(np.ceil(2.0 * np.abs(end - start).max())) + 1
         for share in np.linspace(0.0, 1.0, steps):
@@ -157,7 +160,8 @@ def _nearest(grid: Grid, pixel: Points) -> tuple[int, int]:
 
 def _box(grid: Grid, corners: Points) -> tuple[slice, slice]:
     """Rows and columns around these x, y; raises Unusable where that is outside the image."""
-    low, high = np.floor(corners.min(axis=0)).astype(int), np.ceil(corners.max(axis=0)).astype(int) + 1
+    near = np.clip(corners, -_FAR, _FAR)
+    low, high = np.floor(near.min(axis=0)).astype(int), np.ceil(near.max(axis=0)).astype(int) + 1
     rows = slice(max(int(low[1]), 0), min(int(high[1]), grid.shape[0]))
     columns = slice(max(int(low[0]), 0), min(int(high[0]), grid.shape[1]))
     if rows.start >= rows.stop or columns.start >= columns.stop:

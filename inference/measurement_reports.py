@@ -69,11 +69,12 @@ def _outlines(group: Dataset, series: Series) -> Iterator[Outline]:
 
 def _on_image(item: Dataset) -> Outline:
     """PS3.3 C.18.6: column, row; selected from the one image below."""
-    image = next((sop for child in below(item) for sop in referenced(child)), None)
-    if image is None:
+    images = (str(sop.ReferencedSOPInstanceUID) for child in below(item) for sop in referenced(child))
+    image = next(images, "")
+    if not image:
         raise Unusable("a region names no image")
     points = np.asarray([float(v) for v in item.GraphicData]).reshape(-1, 2)
-    return _outline(str(item.GraphicType), points, on=str(image.ReferencedSOPInstanceUID))
+    return _outline(str(item.GraphicType), points, on=image)
 
 
 def _in_patient(item: Dataset, series: Series) -> Outline:

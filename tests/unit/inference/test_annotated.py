@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from inference.annotated import select_annotated
+from inference.content_tree import below, referenced
 from inference.extent import longest_axial_mm
 from inference.findings import QualityCode, SlicePolicy
 from inference.targets import Region, Selection
@@ -327,6 +328,20 @@ def test_points_that_are_no_numbers_are_refused(chest: Case, value: float) -> No
     selection = chest.select(drawn_in)
     assert not selection.regions
     assert len(selection.findings) == 1
+
+
+@pytest.mark.parametrize("away", [[(0, 0), (1e9, 0)], [(1e9, 1e9), (1e9, 2e9)]])
+def test_a_line_that_leaves_the_image_is_refused(chest: Case, away: list[tuple[float, float]]) -> None:
+    selection = chest.select(scoord(chest, 5, hd.sr.GraphicTypeValues.POLYLINE, away))
+    assert ["outside the image" in text for text in refusals(selection)] == [True]
+
+
+def test_a_region_that_names_no_image_is_refused(chest: Case) -> None:
+    marked = scoord(chest, 5, hd.sr.GraphicTypeValues.POLYLINE, [(20, 20), (28, 20)])
+    for item in below(marked):
+        for sop in referenced(item):
+            sop.ReferencedSOPInstanceUID = ""
+    assert refusals(chest.select(marked)) == ["a region names no image."]
 
 
 def test_slices_without_lung_are_refused(chest: Case) -> None:
