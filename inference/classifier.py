@@ -100,10 +100,15 @@ class Classifier:
         size = self.bundle.preprocessing.size
         if images.shape[1:] != (size, size):
             raise NotTheModelsSize(f"images of {images.shape[1:]}, the model takes {(size, size)}")
-        batches = [self._run(b[:, None]) for b in torch.split(torch.from_numpy(images), self._batch_size)]
+        batches = [self._run(b[:, None]) for b in torch.split(_tensor(images), self._batch_size)]
         logits, maps = (torch.cat(parts) for parts in zip(*batches, strict=True))
         _refuse_not_finite(logits, maps)
         return Scores(torch.sigmoid(logits).numpy(), enlarged(maps, (size, size), self._stride).numpy())
+
+
+def _tensor(images: NDArray[np.float32]) -> Tensor:
+    """Of mirrored views too, whose strides torch does not take."""
+    return torch.from_numpy(np.ascontiguousarray(images))
 
 
 def _eager(explained: Explained, device: torch.device, precision: Precision) -> Run:
