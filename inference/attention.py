@@ -1,4 +1,7 @@
-"""The two attention modules of the paper (section Network), which look at the same features side by side."""
+"""The attention modules of the paper's ablation (section Network), readable one by one.
+
+Each takes and gives feature maps (images, channels, rows, columns) and keeps their shape.
+"""
 
 from enum import StrEnum
 
@@ -7,7 +10,7 @@ from torch import Tensor, nn
 
 
 class Fusion(StrEnum):
-    """How the two branches meet; the paper leaves it open."""
+    """How the two branches of SE-DAS meet; the paper leaves it open."""
 
     SUM = "sum"
     MAX = "max"
@@ -22,10 +25,13 @@ class SqueezeExcitation(nn.Module):
         self.squeeze = nn.Linear(channels, max(channels // reduction, 1))
         self.excite = nn.Linear(max(channels // reduction, 1), channels)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def weights(self, x: Tensor) -> Tensor:
+        """0..1: images, channels, 1, 1."""
         pooled = x.mean(dim=(2, 3))
-        weights = torch.sigmoid(self.excite(torch.relu(self.squeeze(pooled))))
-        return x * weights[:, :, None, None]
+        return torch.sigmoid(self.excite(torch.relu(self.squeeze(pooled))))[:, :, None, None]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.weights(x)
 
 
 class DynamicAttention(nn.Module):
@@ -35,12 +41,16 @@ class DynamicAttention(nn.Module):
         super().__init__()
         self.gate = nn.Conv2d(channels, 1, kernel_size=1)
 
+    def weights(self, x: Tensor) -> Tensor:
+        """0..1: images, 1, rows, columns."""
+        return torch.sigmoid(self.gate(x))
+
     def forward(self, x: Tensor) -> Tensor:
-        return x * torch.sigmoid(self.gate(x))
+        return x * self.weights(x)
 
 
 class SeDas(nn.Module):
-    """Both in parallel, unlike CBAM, where one follows the other."""
+    """Both in parallel on the same input, unlike CBAM, where one follows the other."""
 
     def __init__(self, channels: int, reduction: int = 16, fusion: Fusion = Fusion.SUM) -> None:
         super().__init__()
@@ -49,12 +59,36 @@ class SeDas(nn.Module):
         self.fusion = fusion
 
     def forward(self, x: Tensor) -> Tensor:
-        by_channel: Tensor = self.se(x)
-        by_place: Tensor = self.das(x)
+        by_channel = self.se.weights(x)
+        by_place = self.das.weights(x)
         match self.fusion:
             case Fusion.SUM:
-                return by_channel + by_place
+                return x * (by_channel + by_place)  # x SE(x) + x DAS(x) in one pass over x
             case Fusion.MAX:
-                return torch.maximum(by_channel, by_place)
+                return torch.maximum(x * by_channel, x * by_place)
             case Fusion.MEAN:
-                return (by_channel + by_place) / 2
+                return x * ((by_channel + by_place) / 2)
+
+
+class Cbam(nn.Module):
+    """Weighs channels, then places of what is left (Woo 2018).
+
+    Channels by one perceptron over their mean and their maximum; places by a 7x7 convolution over the
+    mean and the maximum of the channels, as in the publication without batch norm.
+    """
+
+    def __init__(self, channels: int, reduction: int = 16) -> None:
+        super().__init__()
+        self.squeeze = nn.Linear(channels, max(channels // reduction, 1))
+        self.excite = nn.Linear(max(channels // reduction, 1), channels)
+        self.gate = nn.Conv2d(2, 1, kernel_size=7, padding=3, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        by_channel = torch.sigmoid(self._shared(x.mean(dim=(2, 3))) + self._shared(x.amax(dim=(2, 3))))
+        x = x * by_channel[:, :, None, None]
+        summary = torch.cat([x.mean(dim=1, keepdim=True), x.amax(dim=1, keepdim=True)], dim=1)
+        return x * torch.sigmoid(self.gate(summary))
+
+    def _shared(self, pooled: Tensor) -> Tensor:
+        excited: Tensor = self.excite(torch.relu(self.squeeze(pooled)))
+        return excited

@@ -4,6 +4,7 @@ Imports no torch: the service reads the card, only a worker loads the weights.
 """
 
 import hashlib
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,6 +14,7 @@ from inference.findings import AlgorithmIdentity
 
 CARD = "bundle.json"
 WEIGHTS = "model.safetensors"
+CERTAIN = 1e-6  # a probability nearer to 0 or 1 is calibrated as if it were this near
 
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -30,8 +32,8 @@ class _Part(BaseModel):
 class Architecture(_Part):
     """What `resnet.py` and `attention.py` are built with."""
 
-    attention: Literal["se_das"] = "se_das"
-    fusion: Literal["sum", "max", "mean"] = "sum"
+    attention: Literal["none", "se", "das", "cbam", "se_das"] = "se_das"
+    fusion: Literal["sum", "max", "mean"] = "sum"  # of se_das
     reduction: Annotated[int, Field(ge=1)] = 16
     layers: tuple[int, int, int, int] = (3, 4, 6, 3)
     strides: tuple[int, int, int, int] = (1, 2, 2, 2)
@@ -66,6 +68,29 @@ class Metric(_Part):
     patients: Annotated[int, Field(ge=1)]
 
 
+class Calibration(_Part):
+    """Logistic recalibration of the patient's probability, the mean over the slices (Platt 1999; Cox 1958)."""
+
+    slope: Annotated[float, Field(gt=0, allow_inf_nan=False)]  # not negative: the ranking stays
+    intercept: Annotated[float, Field(allow_inf_nan=False)]
+    patients: Annotated[int, Field(ge=1)]  # fitted on so many
+    data: Text  # whose they were, in words
+
+    def calibrated(self, probability: float) -> float:
+        """Of the mean probability, 0..1; within 1e-6 of 0 or 1 it counts as 1e-6, for a finite logit."""
+        clipped = min(max(probability, CERTAIN), 1.0 - CERTAIN)
+        logit = self.intercept + self.slope * math.log(clipped / (1.0 - clipped))
+        return (1.0 + math.tanh(logit / 2.0)) / 2.0  # the logistic function, without overflow
+
+    @property
+    def statement(self) -> str:
+        return (
+            f"Calibrated at patient level by logistic regression on {self.patients} patients "
+            f"({self.data}): slope {self.slope:.3g} and intercept {self.intercept:.3g} on the logit of the "
+            "mean slice probability."
+        )
+
+
 class Card(_Part):
     """What `bundle.json` holds."""
 
@@ -78,6 +103,7 @@ class Card(_Part):
     classes: tuple[ClassCode, ClassCode]  # positive first
     training_data: Text
     metrics: tuple[Metric, ...]
+    calibration: Calibration | None = None
     intended_use: Text
     limits: tuple[Text, ...]
     licence: Text

@@ -1,19 +1,32 @@
 """The network that a bundle describes, with its weights."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from inference.attention import Fusion, SeDas
+from inference.attention import Cbam, DynamicAttention, Fusion, SeDas, SqueezeExcitation
 from inference.bundle import Architecture, BadBundle, Bundle
 from inference.resnet import ResNet
 
 
 def build(choices: Architecture) -> ResNet:
+    """With fresh random weights."""
+
     def attention(channels: int) -> nn.Module:
-        return SeDas(channels, choices.reduction, Fusion(choices.fusion))
+        match choices.attention:
+            case "none":
+                return nn.Identity()
+            case "se":
+                return SqueezeExcitation(channels, choices.reduction)
+            case "das":
+                return DynamicAttention(channels)
+            case "cbam":
+                return Cbam(channels, choices.reduction)
+            case "se_das":
+                return SeDas(channels, choices.reduction, Fusion(choices.fusion))
 
     return ResNet(
         attention,
@@ -28,19 +41,14 @@ def trained(bundle: Bundle) -> ResNet:
     """Ready to predict; refuses weights that do not fit, by name."""
     network = build(bundle.card.architecture)
     weights = _read(bundle.weights)
-    _refuse_misfit(network.state_dict(), weights, bundle.folder.name)
+    if problem := misfit(network.state_dict(), weights):
+        raise BadBundle(f"{bundle.folder.name}: {problem}")
     network.load_state_dict(weights)
     return network.eval()
 
 
-def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(path)
-    except SafetensorError as error:
-        raise BadBundle(f"{path.parent.name}/{path.name}: {error}") from error
-
-
-def _refuse_misfit(expected: dict[str, Tensor], given: dict[str, Tensor], name: str) -> None:
+def misfit(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str | None:
+    """In which names and shapes two state dicts differ, in words; None where they fit."""
     missing = sorted(expected.keys() - given.keys())
     unexpected = sorted(given.keys() - expected.keys())
     reshaped = [
@@ -49,6 +57,12 @@ def _refuse_misfit(expected: dict[str, Tensor], given: dict[str, Tensor], name: 
         if given[key].shape != expected[key].shape
     ]
     if missing or unexpected or reshaped:
-        raise BadBundle(
-            f"{name}: weights missing {missing}, unexpected {unexpected}, of another shape {reshaped}"
-        )
+        return f"weights missing {missing}, unexpected {unexpected}, of another shape {reshaped}"
+    return None
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise BadBundle(f"{path.parent.name}/{path.name}: {error}") from error

@@ -1,9 +1,10 @@
 """ResNet with an attention module in every residual block (He 2016; the paper, section Network).
 
-The head is global average pooling and one linear layer to one logit, on which the closed form of
-Grad-CAM in `gradcam.py` rests.
+Parameters are named as torchvision names them, so that its weights load as they are. The head is global
+average pooling and one linear layer to one logit, on which the closed form of Grad-CAM in `gradcam.py` rests.
 """
 
+import copy
 import math
 from collections.abc import Callable
 
@@ -75,6 +76,14 @@ class ResNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """One logit per image: of PIMA."""
         return self.head(self.features(x))
+
+
+def grey(network: ResNet) -> ResNet:
+    """The same network with a stem for one channel: three equal channels meet the sum of their kernels."""
+    single = copy.deepcopy(network)
+    single.conv1.in_channels = single.channels = 1
+    single.conv1.weight = nn.Parameter(network.conv1.weight.detach().sum(dim=1, keepdim=True))
+    return single
 
 
 def _stage(inputs: int, width: int, blocks: int, stride: int, attention: Attention) -> nn.Sequential:
