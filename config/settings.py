@@ -81,6 +81,8 @@ class Inference(Section):
     bundle: Path | Literal["demonstration"] = "demonstration"
     segmenter: SegmenterName = SegmenterName.THRESHOLD
     device: Annotated[str, StringConstraints(pattern=r"^(cpu|cuda(:\d+)?)$")] = "cpu"
+    backend: Literal["auto", "eager", "openvino"] = "auto"  # auto: OpenVINO on the CPU, eager elsewhere
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"  # of eager; anything but fp32 moves the scores
     batch_size: Annotated[int, Field(ge=1, le=256)] = 8
     minimum_lung_ml: Annotated[float, Field(ge=0)] = 500.0
     abstain_for: tuple[str, ...] = ("missing_slices", "lung_volume")  # input-quality findings: no number

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from inference import quality
 from inference.annotation_files import read as read_annotation
 from inference.annotations import Annotation, Series
+from inference.bundle import Calibration
 from inference.classifier import Classifier
 from inference.executor import OnStage, Request
 from inference.findings import (
@@ -171,19 +172,24 @@ def _score(volume: CtVolume, lungs: Mask, shown: Sequence[Slab], classify: Class
     numbers, card = classify.bundle.preprocessing, classify.bundle.card
     place = frame(volume, lungs, numbers)
     images = np.stack([network_input(volume.hu, lungs, slab, place, numbers) for slab in shown])
-    scores = classify(images)
-    mirrored = classify(np.ascontiguousarray(images[:, :, ::-1]))
-    mean, mean_mirrored = pool(scores.probabilities), pool(mirrored.probabilities)
-    probability = mean
+    scores = classify(np.concatenate([images, images[:, :, ::-1]]))
+    seen, mirrored = np.split(scores.probabilities, 2)
+    probability, if_mirrored = (_of_patient(p, card.calibration) for p in (seen, mirrored))
     label = read(probability, card.threshold)
+    heats = heat(scores.evidence[: len(images)], label)
     return _Score(
         label=label,
         probability=probability,
-        consistency=Consistency(float(np.std(scores.probabilities)), abs(mean - mean_mirrored)),
-        calibration="",
-        of_slabs=scores.probabilities,
-        heats=tuple(np.clip(place.from_network(image), 0.0, 1.0) for image in heat(scores.evidence, label)),
+        consistency=Consistency(float(np.std(seen)), abs(probability - if_mirrored)),
+        calibration=card.calibration.statement if card.calibration else "",
+        of_slabs=seen,
+        heats=tuple(np.clip(place.from_network(image), 0.0, 1.0) for image in heats),
     )
+
+
+def _of_patient(probabilities: NDArray[np.float32], calibration: Calibration | None) -> float:
+    mean = pool(probabilities)
+    return calibration.calibrated(mean) if calibration else mean
 
 
 def _scored_slices(

@@ -69,7 +69,7 @@ def in_process(settings: Settings) -> "InProcess":
 
     from inference.analyse import InProcess, Models, Rules
     from inference.annotated import select_annotated
-    from inference.classifier import Classifier
+    from inference.classifier import Backend, BadBackend, Classifier, Precision
     from inference.targets import select_automatically
     from inference.threshold import ThresholdSegmenter
 
@@ -79,7 +79,16 @@ def in_process(settings: Settings) -> "InProcess":
     match rules.segmenter:
         case SegmenterName.THRESHOLD:
             segment = ThresholdSegmenter()
-    classify = Classifier(open_bundle(settings), device=rules.device, batch_size=rules.batch_size)
+    try:
+        classify = Classifier(
+            open_bundle(settings),
+            device=rules.device,
+            batch_size=rules.batch_size,
+            backend=None if rules.backend == "auto" else Backend(rules.backend),
+            precision=Precision(rules.precision),
+        )
+    except BadBackend as error:
+        raise BadConfig(f"inference.backend: {error}") from None
     site = Rules(
         minimum_lung_ml=rules.minimum_lung_ml,
         abstain_for=frozenset(_quality_code(word) for word in rules.abstain_for),

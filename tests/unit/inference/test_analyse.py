@@ -6,7 +6,7 @@ import pytest
 
 from inference.analyse import Models, Rules, analyse, showing
 from inference.annotations import Annotation
-from inference.bundle import demonstration, load_bundle
+from inference.bundle import Calibration, demonstration, load_bundle
 from inference.classifier import Classifier
 from inference.findings import InputQuality, Label, QualityCode, SlicePolicy, Target
 from inference.morphology import Mask
@@ -112,6 +112,20 @@ def test_consistency_stands_beside_the_probability(models: Models, phantom: Phan
         np.std([s.probability or 0.0 for s in analysis.slices])
     )
     assert 0.0 < analysis.consistency.flip < 1.0
+
+
+def test_a_calibration_moves_the_patients_probability_and_is_stated(models: Models, phantom: Phantom) -> None:
+    volume = as_volume(phantom)
+    plain = analyse(volume, (), models)
+    calibration = Calibration(slope=0.5, intercept=1.0, patients=120, data="one site")
+    card = models.classify.bundle.card.model_copy(update={"calibration": calibration})
+    bundle = models.classify.bundle.model_copy(update={"card": card})
+    calibrated = analyse(volume, (), replace(models, classify=Classifier(bundle)))
+    assert plain.probability is not None
+    assert plain.calibration == ""
+    assert calibrated.probability == pytest.approx(calibration.calibrated(plain.probability))
+    assert "120 patients" in calibrated.calibration
+    assert [s.probability for s in calibrated.slices] == [s.probability for s in plain.slices]
 
 
 def test_a_finding_to_abstain_for_leaves_no_number_and_no_heat(models: Models, phantom: Phantom) -> None:
