@@ -80,15 +80,18 @@ def read(file: File, series: Series, *, algorithms: bool = False) -> Annotation:
             if algorithms or not part.by_algorithm:
                 try:
                     lesions.append(part.lesion(series))
-                except Unusable as reason:
-                    reasons.append(str(reason))
-    except Unusable as reason:
-        reasons.append(str(reason))
+                except _UNREADABLE as error:
+                    reasons.append(_reason(error))
     except _UNREADABLE as error:
-        reasons.append(f"it is damaged ({type(error).__name__})")
+        reasons.append(_reason(error))
     return Annotation(
         file.sop_instance_uid, file.kind, made_at, tuple(lesions), tuple(dict.fromkeys(reasons))
     )
+
+
+def _reason(error: Exception) -> str:
+    """Unusable says it in words of ours; what another error says may quote a header."""
+    return str(error) if isinstance(error, Unusable) else f"it is damaged ({type(error).__name__})"
 
 
 @dataclass(frozen=True)

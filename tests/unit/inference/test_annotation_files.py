@@ -172,6 +172,15 @@ def test_a_damaged_segmentation_is_said_to_be_damaged(chest: Case, keyword: str)
     assert chest.summary(damaged).marks_nothing == ""
 
 
+def test_damage_to_one_lesion_leaves_the_others(chest: Case) -> None:
+    regions = [(name, "GTV", _contours(chest)) for name in ("one", "two")]
+    drawn = structure_set(chest.slices[0], regions)
+    drawn.ROIContourSequence[0].ContourSequence[0].ContourData = [1.0, 2.0]
+    annotation = chest.read(drawn)
+    assert [lesion.number for lesion in annotation.lesions] == [2]
+    assert annotation.reasons == ("it is damaged (ValueError)",)
+
+
 def test_pixel_data_that_is_cut_is_damage(chest: Case) -> None:
     cut = segmentation(chest.slices, [chest.lesion])
     cut.PixelData = cut.PixelData[:100]
