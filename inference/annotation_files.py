@@ -28,6 +28,7 @@ class Summary:
     model_name: str = ""  # of the equipment that made it
     device_uids: frozenset[str] = frozenset()
     by_algorithm: bool = False  # all that it marks
+    refers_to: frozenset[str] = frozenset()  # Series Instance UIDs
     withdraws: frozenset[str] = frozenset()  # SOP Instance UIDs, if it is a rejection note
     marks_nothing: str = ""  # why, in words of ours; empty if it marks a lesion, or is too damaged to tell
 
@@ -55,6 +56,7 @@ def summarise(file: File) -> Summary:
             summary,
             model_name=str(ds.get("ManufacturerModelName") or ""),
             device_uids=authorship.device_uids(ds),
+            refers_to=_referred_series(ds),
             withdraws=key_objects.withdrawn(ds) if file.kind is Kind.KEY_OBJECTS else frozenset(),
         )
         return replace(summary, by_algorithm=all(part.by_algorithm for part in _parts(ds, file.kind)))
@@ -92,6 +94,14 @@ def read(file: File, series: Series, *, algorithms: bool = False) -> Annotation:
 def _reason(error: Exception) -> str:
     """Unusable says it in words of ours; what another error says may quote a header."""
     return str(error) if isinstance(error, Unusable) else f"it is damaged ({type(error).__name__})"
+
+
+def _referred_series(ds: Dataset) -> frozenset[str]:
+    """Wherever in its sequences a series is named: each kind of object has another place for it."""
+    items = [item for element in ds if element.VR == "SQ" for item in element.value]
+    named = (str(item.get("SeriesInstanceUID") or "") for item in items)
+    below = (uid for item in items for uid in _referred_series(item))
+    return frozenset(uid for uid in (*named, *below) if uid)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ class Judgement:
     """What the annotation objects of a study come to."""
 
     counting: frozenset[str]  # SOP Instance UIDs of annotations
+    series: frozenset[str]  # Series Instance UIDs that those refer to
     withdrawn: frozenset[str]  # SOP Instance UIDs of images and annotations
     findings: tuple[Finding, ...]
 
@@ -50,7 +51,8 @@ def judge(annotations: Sequence[Header], rules: Rules) -> Judgement:
         else:
             counting.append(summary.sop_instance_uid)
             findings.append(Finding("annotation counts", what))
-    return Judgement(frozenset(counting), withdrawn, tuple(findings))
+    series = frozenset(uid for _, s in read if s.sop_instance_uid in counting for uid in s.refers_to)
+    return Judgement(frozenset(counting), series, withdrawn, tuple(findings))
 
 
 def as_file(header: Header) -> File:

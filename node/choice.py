@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from config.settings import Eligibility
@@ -38,8 +38,17 @@ class Decision:
         return self.slices[0].series_instance_uid if self.slices else None
 
 
-def decide(headers: Sequence[Header], rules: Eligibility, *, model_thickness_mm: float) -> Decision:
-    """One series of one patient's study, by sharp kernel, slice thickness and completeness."""
+def decide(
+    headers: Sequence[Header],
+    rules: Eligibility,
+    *,
+    model_thickness_mm: float,
+    marked: Collection[str] = frozenset(),
+) -> Decision:
+    """One series of one patient's study: a `marked` one, then by sharp kernel, slice thickness and completeness.
+
+    `marked` are the UIDs of series that an annotation refers to: a radiologist marks what is to be scored.
+    """
     if (patients := len({h.patient_key for h in headers})) > 1:
         return Decision((), f"the study holds images of {patients} patients", ())
     findings: list[Finding] = []
@@ -53,7 +62,9 @@ def decide(headers: Sequence[Header], rules: Eligibility, *, model_thickness_mm:
             eligible.append(usable)
     if not eligible:
         return Decision((), _summary(findings), tuple(findings))
-    chosen, *others = sorted(eligible, key=lambda s: _rank(s, model_thickness_mm))
+    chosen, *others = sorted(
+        eligible, key=lambda s: (s[0].series_instance_uid not in marked, _rank(s, model_thickness_mm))
+    )
     findings.append(Finding("series chosen", f"series {chosen[0].series_instance_uid}: {_describe(chosen)}"))
     findings += (
         Finding("series not chosen", f"series {s[0].series_instance_uid}: {_compare(s, chosen)}")

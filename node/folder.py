@@ -131,7 +131,7 @@ def choose(
     kept = [h for h in folder.headers if h.sop_instance_uid not in judgement.withdrawn]
     if not kept:
         raise NotAnalysable(f"all {len(folder.headers)} images are withdrawn by a rejection note")
-    decision = decide(kept, rules, model_thickness_mm=model_thickness_mm)
+    decision = decide(kept, rules, model_thickness_mm=model_thickness_mm, marked=judgement.series)
     if not decision.slices:
         raise NotAnalysable(decision.reason)
     return decision

@@ -34,7 +34,9 @@ def consider_studies(
             continue  # the next tick looks again
         images = [h for h in headers if h.sop_class_uid in CT_CLASSES]
         kept = [h for h in images if h.sop_instance_uid not in judgement.withdrawn]
-        decision = decide(kept, settings.eligibility, model_thickness_mm=model_thickness_mm)
+        decision = decide(
+            kept, settings.eligibility, model_thickness_mm=model_thickness_mm, marked=judgement.series
+        )
         if images and not kept:
             decision = Decision((), f"all {len(images)} images are withdrawn by a rejection note", ())
         _settle(sessions, job_id, study, decision, judgement, unreadable, now=now)

@@ -57,6 +57,17 @@ def test_key_objects_of_these_titles_mark_what_they_name(chest: Case, title: str
     assert lesion.sop_instance_uids == chest.volume.sop_instance_uids[3:6]
 
 
+def test_every_kind_says_to_which_series_it_refers(chest: Case) -> None:
+    marks = [
+        key_objects(chest.slices[3:6]),
+        segmentation(chest.slices, [chest.lesion]),
+        structure_set(chest.slices[0], [("GTV", "GTV", _contours(chest))]),
+        report(chest.slices, [_group(chest)], person_observer()),
+    ]
+    for made in marks:
+        assert chest.summary(made).refers_to == {chest.volume.series_instance_uid}
+
+
 @pytest.mark.parametrize("title", ["113004", "113009", "113010", "113013", "113030", "113018"])
 def test_other_titles_mark_nothing(chest: Case, title: str) -> None:
     said = chest.summary(key_objects(chest.slices[:1], _title(title)))

@@ -83,3 +83,11 @@ def test_a_head_series_does_not_win_by_what_the_study_is_called() -> None:
     head = series("1.1", body_part="HEAD", series_words="", kernel="H70h", study_words=study_words)
     chest = series("1.2", kernel="Br40f", study_words=study_words)
     assert decide(head + chest, RULES, model_thickness_mm=5.0).series_instance_uid == "1.2"
+
+
+def test_the_series_that_a_radiologist_marked_wins_if_it_can_be_analysed() -> None:
+    images = series("1.1", kernel="B70f") + series("1.2", kernel="B40f") + series("1.3", slices=3)
+    assert decide(images, RULES, model_thickness_mm=5.0).series_instance_uid == "1.1"
+    for marked in ({"1.2"}, {"1.2", "1.3"}):
+        assert decide(images, RULES, model_thickness_mm=5.0, marked=marked).series_instance_uid == "1.2"
+    assert decide(images, RULES, model_thickness_mm=5.0, marked={"1.3"}).series_instance_uid == "1.1"
