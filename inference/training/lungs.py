@@ -40,8 +40,8 @@ def main() -> None:
         work = options.work or Path(temporary)
         _name_folders(work)
         write_dataset(_thoraces(options), work / "raw" / DATASET)
-        plan()
-        trained = train(options.epochs, options.iterations)
+        plan(work / "preprocessed" / DATASET)
+        trained = train(work / "preprocessed" / DATASET, options.epochs, options.iterations)
         shutil.copytree(trained, options.out, dirs_exist_ok=True)
 
 
@@ -57,8 +57,7 @@ def _name_folders(work: Path) -> None:
     for name in ("raw", "preprocessed", "results"):
         (work / name).mkdir(parents=True, exist_ok=True)
         os.environ[f"nnUNet_{name}"] = str(work / name)
-    os.environ["nnUNet_n_proc_DA"] = "1"
-    os.environ["nnUNet_compile"] = "f"
+    os.environ.update({"nnUNet_n_proc_DA": "1", "nnUNet_compile": "f"})
 
 
 def write_dataset(thoraces: Iterable[Thorax], folder: Path) -> None:
@@ -83,10 +82,10 @@ def write_dataset(thoraces: Iterable[Thorax], folder: Path) -> None:
     (folder / "dataset.json").write_text(json.dumps(facts, indent=2), encoding="utf-8")
 
 
-def plan() -> None:
+def plan(folder: Path) -> None:
     extract_fingerprints([DATASET_ID], num_processes=2)
     identifier = plan_experiments([DATASET_ID])
-    path = Path(os.environ["nnUNet_preprocessed"]) / DATASET / f"{identifier}.json"
+    path = folder / f"{identifier}.json"
     plans = json.loads(path.read_text(encoding="utf-8"))
     configuration = plans["configurations"][CONFIGURATION]
     configuration |= {"spacing": [2.0, 2.0], "patch_size": [192, 192], "batch_size": 8}
@@ -111,8 +110,7 @@ def plan() -> None:
     preprocess_dataset(DATASET_ID, configurations=(CONFIGURATION,), num_processes=[2])
 
 
-def train(epochs: int, iterations: int) -> Path:
-    folder = Path(os.environ["nnUNet_preprocessed"]) / DATASET
+def train(folder: Path, epochs: int, iterations: int) -> Path:
     plans = json.loads((folder / "nnUNetPlans.json").read_text(encoding="utf-8"))
     facts = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
     plans["continue_training"] = False

@@ -98,7 +98,7 @@ def _ellipsoid(thorax: Thorax, centre: NDArray[np.int64], rng: np.random.Generat
 def _softened(body: Mask, spacing_mm: Spacing) -> NDArray[np.float32]:
     image = sitk.GetImageFromArray(body.astype(np.float32))
     image.SetSpacing(spacing_mm[::-1])
-    softened: NDArray[np.float32] = sitk.GetArrayFromImage(sitk.DiscreteGaussian(image, 1.5))
+    softened: NDArray[np.float32] = sitk.GetArrayFromImage(sitk.DiscreteGaussian(image, [1.5] * 3))
     return softened
 
 
