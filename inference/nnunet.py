@@ -13,7 +13,7 @@ import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -37,7 +37,7 @@ from inference.resample import Shape, positive, resized
 from inference.volume import CtVolume
 
 PLANS = "plans.json"
-DATASET = "dataset.json"
+FACTS = "dataset.json"
 CHECKPOINT = "checkpoint_final.pth"
 CARD = "card.json"
 
@@ -63,6 +63,7 @@ _NUMBERS: tuple[Any, ...] = (
     (_SCALAR, "numpy.core.multiarray.scalar"),
 )
 
+Axes = Literal["LPS", "RAS"]
 JsonObject = dict[str, Any]  # as nnU-Net takes it
 Text = Annotated[str, Field(min_length=1)]
 
@@ -111,6 +112,7 @@ class _Network:
     folds: tuple[Mapping[str, torch.Tensor], ...]
     lung: tuple[int, ...]  # channels of the output
     other: tuple[int, ...]  # empty where each channel decides for itself
+    axes: Axes
 
     @property
     def plans(self) -> PlansManager:
@@ -131,7 +133,8 @@ class _Network:
 
     def __call__(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """z, y, x on the network's grid, in HU: positive where it sees lung."""
-        data = torch.from_numpy(self._normalised(image.transpose(self.plans.transpose_forward)))
+        turned = self._turned(image).transpose(self.plans.transpose_forward)
+        data = torch.from_numpy(self._normalised(turned))
         logits = self._logits(data[None])
         decision = logits[list(self.lung)].amax(dim=0)
         if self.other:
@@ -139,8 +142,10 @@ class _Network:
         if not bool(torch.isfinite(decision).all()):
             wrong = int((~torch.isfinite(decision)).sum())
             raise NotFinite(f"{wrong} of {decision.numel()} decisions are no numbers")
-        found: NDArray[np.float32] = decision.numpy().transpose(self.plans.transpose_backward)
-        return found
+        return self._turned(decision.numpy().transpose(self.plans.transpose_backward))
+
+    def _turned(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        return image[:, ::-1, ::-1] if self.axes == "RAS" else image
 
     def _normalised(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         scheme = _NORMALISATIONS[self.configuration.normalization_schemes[0]]
@@ -215,14 +220,20 @@ def embedded_lungs() -> Path:
 
 
 def load_nnunet(
-    folder: Path, lung_labels: Sequence[str | int], device: str = "cpu", rules: LungRules | None = None
+    folder: Path,
+    lung_labels: Sequence[str | int],
+    device: str = "cpu",
+    *,
+    axes: Axes = "LPS",
+    rules: LungRules | None = None,
 ) -> NnUnetSegmenter:
     """`folder` holds `plans.json`, `dataset.json` and `fold_*/checkpoint_final.pth` of nnU-Net v2.
 
     `lung_labels` are names or numbers of `dataset.json`: what belongs to one of them is lung.
-    All folds that are there vote. Raises `BadModelFolder`.
+    All folds that are there vote. `axes` says which way columns and rows of its training images ran:
+    LPS as in DICOM, RAS as in TotalSegmentator's. `device` is torch's. Raises `BadModelFolder`.
     """
-    plans, facts = _json(folder / PLANS), _json(folder / DATASET)
+    plans, facts = _json(folder / PLANS), _json(folder / FACTS)
     paths = sorted(folder.glob(f"fold_*/{CHECKPOINT}"))
     if not paths:
         raise BadModelFolder(f"{folder.name}: no fold_*/{CHECKPOINT}")
@@ -230,9 +241,9 @@ def load_nnunet(
     checkpoints = [_checkpoint(path) for path in paths]
     predictor = _predictor(plans, facts, checkpoints, torch.device(device))
     lung, other = _channels(predictor.label_manager, lung_labels, folder.name)
-    network = _Network(predictor, tuple(c.weights for c in checkpoints), lung, other)
+    network = _Network(predictor, tuple(c.weights for c in checkpoints), lung, other, axes)
     rules = rules or LungRules()
-    return NnUnetSegmenter(_identity(folder, paths, card, (lung_labels, asdict(rules))), network, rules)
+    return NnUnetSegmenter(_identity(folder, paths, card, (lung_labels, axes, asdict(rules))), network, rules)
 
 
 @dataclass(frozen=True, eq=False)
@@ -274,7 +285,7 @@ def _predictor(
             deep_supervision=False,
         )
     except (AssertionError, KeyError, RuntimeError, TypeError) as error:
-        raise BadModelFolder(f"{PLANS} and {DATASET} describe no network: {error!r}") from error
+        raise BadModelFolder(f"{PLANS} and {FACTS} describe no network: {error!r}") from error
     for checkpoint in checkpoints:
         _refuse_misfit(network, checkpoint)
     network.load_state_dict(checkpoints[0].weights)
@@ -364,7 +375,7 @@ def _identity(
     folder: Path, checkpoints: Sequence[Path], card: LungCard | None, how: object
 ) -> AlgorithmIdentity:
     """Its digest covers plans, labels, the weights of all folds and how they are used."""
-    files = [folder / PLANS, folder / DATASET, *checkpoints]
+    files = [folder / PLANS, folder / FACTS, *checkpoints]
     sums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
     if card and card.checkpoint_sha256 not in sums:
         raise BadModelFolder(
