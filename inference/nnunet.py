@@ -13,7 +13,7 @@ import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -28,9 +28,10 @@ from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from inference.findings import AlgorithmIdentity
+from inference.lung_card import CARD, LungCard
 from inference.lung_field import FieldRules, lung_field, midline
 from inference.morphology import Mask, Spacing, components
 from inference.resample import Shape, positive, resized
@@ -39,7 +40,6 @@ from inference.volume import CtVolume
 PLANS = "plans.json"
 FACTS = "dataset.json"
 CHECKPOINT = "checkpoint_final.pth"
-CARD = "card.json"
 
 _VERSION = "1"
 _TILE_STEP = 0.75  # of a tile; nnU-Net's own is half a tile
@@ -65,7 +65,6 @@ _NUMBERS: tuple[Any, ...] = (
 
 Axes = Literal["LPS", "RAS"]
 JsonObject = dict[str, Any]  # as nnU-Net takes it
-Text = Annotated[str, Field(min_length=1)]
 
 
 class BadModelFolder(ValueError):
@@ -74,34 +73,6 @@ class BadModelFolder(ValueError):
 
 class NotFinite(ValueError):
     """The network's output holds values that are no numbers."""
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class LungMetric(_Part):
-    """On data that neither training nor the choice of the checkpoint has seen."""
-
-    name: Text
-    value: float
-    data: Text
-
-
-class LungCard(_Part):
-    """What `card.json` says of a folder; other people's folders have none."""
-
-    name: Text
-    version: Text
-    manufacturer: Text
-    lung_labels: tuple[Text, ...]
-    training_data: Text
-    attributions: tuple[Text, ...]  # licence and source of each real series
-    metrics: tuple[LungMetric, ...]
-    intended_use: Text
-    limits: tuple[Text, ...]
-    licence: Text
-    checkpoint_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,6 +138,7 @@ class _Network:
 class LungRules(FieldRules):
     air_hu: float = -400.0  # not given back: what the network left out of the lungs is airway or gas
     smallest_part: float = 0.05  # of the largest part of lung; less is a speck
+    least_air: float = 0.02  # of a part's voxels; where there is less there is no lung to be seen
 
 
 @dataclass(frozen=True)
@@ -198,7 +170,7 @@ def _completed(
 ) -> NDArray[np.float32]:
     """The decision without specks, and with what disease has filled."""
     seen = decision > 0
-    lungs = _without_specks(seen, rules.smallest_part)
+    lungs = _without_specks(seen, hu < rules.air_hu, rules)
     never = (hu > rules.bone_hu) | (hu < rules.air_hu) | midline(hu > rules.air_hu, spacing_mm, rules)
     whole = lung_field(lungs, never & ~lungs, spacing_mm, rules)
     completed = np.clip(decision, -_EDGE, _EDGE)
@@ -207,10 +179,11 @@ def _completed(
     return completed
 
 
-def _without_specks(lungs: Mask, smallest_part: float) -> Mask:
+def _without_specks(lungs: Mask, air: Mask, rules: LungRules) -> Mask:
     labels = components(lungs)
     sizes = np.bincount(labels.ravel(), minlength=2)
-    kept: Mask = (sizes >= smallest_part * sizes[1])[labels] & lungs
+    aerated = np.bincount(labels[air], minlength=len(sizes)) >= rules.least_air * sizes
+    kept: Mask = ((sizes >= rules.smallest_part * sizes[1]) & aerated)[labels] & lungs
     return kept
 
 
@@ -229,12 +202,13 @@ def load_nnunet(
 ) -> NnUnetSegmenter:
     """`folder` holds `plans.json`, `dataset.json` and `fold_*/checkpoint_final.pth` of nnU-Net v2.
 
-    `lung_labels` are names or numbers of `dataset.json`: what belongs to one of them is lung.
-    All folds that are there vote. `axes` says which way columns and rows of its training images ran:
-    LPS as in DICOM, RAS as in TotalSegmentator's. `device` is torch's. Raises `BadModelFolder`.
+    `lung_labels` are names or numbers of `dataset.json`: what belongs to one of them is lung. Its
+    numbered folds vote, as in nnU-Net; `fold_all` is taken where there is no other. `axes` says which
+    way columns and rows of its training images ran: LPS as in DICOM, RAS as in TotalSegmentator's.
+    `device` is torch's. Raises `BadModelFolder`.
     """
     plans, facts = _json(folder / PLANS), _json(folder / FACTS)
-    paths = sorted(folder.glob(f"fold_*/{CHECKPOINT}"))
+    paths = sorted(folder.glob(f"fold_[0-9]*/{CHECKPOINT}")) or sorted(folder.glob(f"fold_all/{CHECKPOINT}"))
     if not paths:
         raise BadModelFolder(f"{folder.name}: no fold_*/{CHECKPOINT}")
     card = _card(folder)

@@ -23,13 +23,11 @@ from nnunetv2.experiment_planning.plan_and_preprocess_api import (
 )
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
+from inference.lung_card import CARD, LungCard, LungMetric
 from inference.nnunet import (
-    CARD,
     CHECKPOINT,
     FACTS,
     PLANS,
-    LungCard,
-    LungMetric,
     NnUnetSegmenter,
     load_nnunet,
 )
