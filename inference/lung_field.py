@@ -35,6 +35,9 @@ class FieldRules:
     closing_mm: float = 10.0  # vessels, small nodules, and what bulges in from the mediastinum
     rim_mm: float = 12.0  # by which the chest narrows from one level to those below
     column_gap_mm: float = 110.0  # between lung above and lung below
+    airway_hu: float = -900.0  # the median of an airway lies below: no tissue is in it
+    airway_mm2: float = 800.0  # the widest trachea or main bronchus in a slice
+    airway_from_midline_mm: float = 45.0
 
 
 def lung_field(lungs: Mask, never: Mask, spacing_mm: Spacing, rules: FieldRules) -> Mask:
@@ -48,11 +51,27 @@ def lung_field(lungs: Mask, never: Mask, spacing_mm: Spacing, rules: FieldRules)
 def midline(body: Mask, spacing_mm: Spacing, rules: FieldRules) -> Mask:
     """The strip in which trachea, oesophagus and spine lie."""
     columns = np.arange(body.shape[2])
-    strip = np.abs(columns - middle_column(body)) * spacing_mm[2] < rules.midline_mm
+    strip = np.abs(columns - _middle(body)) * spacing_mm[2] < rules.midline_mm
     return np.broadcast_to(strip, body.shape)
 
 
-def middle_column(mask: Mask) -> float:
+def airway_sections(
+    air: Mask, body: Mask, hu: NDArray[np.float32], spacing_mm: Spacing, rules: FieldRules
+) -> Mask:
+    """Small sections of pure air near the midline: trachea, main bronchi, oesophagus."""
+    airways = np.zeros_like(air)
+    middle, (_, row_mm, column_mm) = _middle(body), spacing_mm
+    for k, plane in enumerate(air):
+        for section in regions(plane):
+            y, x = section
+            small = y.size * row_mm * column_mm < rules.airway_mm2
+            near = abs(x.mean() - middle) * column_mm < rules.airway_from_midline_mm
+            if small and near and np.median(hu[k][section]) < rules.airway_hu:
+                airways[k][section] = True
+    return airways
+
+
+def _middle(mask: Mask) -> float:
     return float(np.nonzero(mask)[2].mean()) if mask.any() else 0.0
 
 
@@ -65,7 +84,7 @@ def _sides(lungs: Mask, spacing_mm: Spacing) -> list[Mask]:
             to_first = distance_mm(labels == 1, spacing_mm)
             to_second = distance_mm(labels == 2, spacing_mm)
             return [lungs & (to_first <= to_second), lungs & (to_first > to_second)]
-    right = np.broadcast_to(np.arange(lungs.shape[2]) < middle_column(lungs), lungs.shape)
+    right = np.broadcast_to(np.arange(lungs.shape[2]) < _middle(lungs), lungs.shape)
     across = min((lungs & right).sum(), (lungs & ~right).sum()) > _SMALLER_LUNG * lungs.sum()
     return [lungs & right, lungs & ~right] if across and _is_wide(lungs) else [lungs]
 

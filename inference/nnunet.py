@@ -32,7 +32,7 @@ from pydantic import ValidationError
 
 from inference.findings import AlgorithmIdentity
 from inference.lung_card import CARD, LungCard
-from inference.lung_field import FieldRules, lung_field, midline
+from inference.lung_field import FieldRules, airway_sections, lung_field, midline
 from inference.morphology import Mask, Spacing, components
 from inference.resample import Shape, positive, resized
 from inference.volume import CtVolume
@@ -168,11 +168,12 @@ def _shape(extent_mm: Sequence[float], spacing_mm: Sequence[float]) -> Shape:
 def _completed(
     decision: NDArray[np.float32], hu: NDArray[np.float32], spacing_mm: Spacing, rules: LungRules
 ) -> NDArray[np.float32]:
-    """The decision without specks, and with what disease has filled."""
-    seen = decision > 0
-    lungs = _without_specks(seen, hu < rules.air_hu, rules)
-    never = (hu > rules.bone_hu) | (hu < rules.air_hu) | midline(hu > rules.air_hu, spacing_mm, rules)
-    whole = lung_field(lungs, never & ~lungs, spacing_mm, rules)
+    """The decision without airways and specks, and with what disease has filled."""
+    seen, air = decision > 0, hu < rules.air_hu
+    airways = airway_sections(seen & air, ~air, hu, spacing_mm, rules)
+    lungs = _without_specks(seen & ~airways, air, rules)
+    never = (hu > rules.bone_hu) | air | midline(~air, spacing_mm, rules)
+    whole = lung_field(lungs, never & ~lungs, spacing_mm, rules) & ~airways
     completed = np.clip(decision, -_EDGE, _EDGE)
     completed[whole & ~seen] = _EDGE
     completed[seen & ~whole] = -_EDGE
