@@ -1,54 +1,28 @@
-"""Lungs by thresholds and shape: air inside the body, then what disease has filled is given back.
-
-A mass or consolidation has the density of the heart, so shape alone decides: a place belongs to
-the lung field if it lies between lung and ribs, or between lung above and lung below.
-"""
+"""Lungs by thresholds and shape: air inside the body, then what disease has filled is given back."""
 
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from inference.coarse import Coarse, coarse
 from inference.findings import AlgorithmIdentity
-from inference.morphology import (
-    Mask,
-    Spacing,
-    closed,
-    components,
-    dilated,
-    distance_mm,
-    eroded,
-    filled_by_slice,
-    hull_by_slice,
-    opened,
-    regions,
-)
+from inference.lung_field import FieldRules, airway_sections, lung_field, midline
+from inference.morphology import Mask, components, eroded, filled_by_slice, opened
 from inference.volume import CtVolume
 
-_VERSION = "1"
-_FAR = 100_000  # slices
-_SMALLER_LUNG = 0.15  # of the larger one; less is a piece of it
+_VERSION = "2"
 
 
 @dataclass(frozen=True)
-class Rules:
+class Rules(FieldRules):
     air_hu: float = -400.0  # below: lung, airway or gas
     gas_hu: float = -950.0  # a region with a median below has no tissue in it: airway, bowel, outside
-    bone_hu: float = 200.0  # never given back to the lung
     body_opening_mm: float = 4.0  # parts the table from the back
-    airway_hu: float = -900.0  # likewise, for sections so small that their walls blur them
-    airway_mm2: float = 800.0  # the widest trachea or main bronchus in a slice
-    airway_from_midline_mm: float = 45.0
     smallest_lung_ml: float = 40.0
+    short_stack_mm: float = 100.0  # a stack shorter than this shows that much less of a lung
     core_mm: float = 6.0  # a lung is this thick somewhere, a fold of air under the back is not
-    midline_mm: float = 15.0  # half the width of the strip in which nothing is given back
-    smoothing_mm: float = 4.0  # thinner strips are not given back
-    closing_mm: float = 10.0  # vessels, small nodules, and what bulges in from the mediastinum
-    rim_mm: float = 12.0  # by which the chest narrows from one level to those below
-    column_gap_mm: float = 110.0  # between lung above and lung below
 
 
 @dataclass(frozen=True)
@@ -65,12 +39,10 @@ class ThresholdSegmenter:
         image = coarse(volume.hu, volume.spacing_mm)
         body = _body(image, self.rules)
         air = body & (image.hu < self.rules.air_hu)
-        airways = _airways(air, image, body, self.rules)
+        airways = airway_sections(air, body, image.hu, image.spacing_mm, self.rules)
         aerated = _aerated_lungs(air & ~airways, image, self.rules)
-        never = (image.hu > self.rules.bone_hu) | airways | _midline(body, image.spacing_mm, self.rules)
-        lungs = np.zeros_like(aerated)
-        for side in _sides(aerated, image.spacing_mm):
-            lungs |= _given_back(side, never, image.spacing_mm, self.rules)
+        never = (image.hu > self.rules.bone_hu) | airways | midline(body, image.spacing_mm, self.rules)
+        lungs = lung_field(aerated, never, image.spacing_mm, self.rules)
         return image.refined(lungs & ~airways)
 
 
@@ -82,118 +54,12 @@ def _body(image: Coarse, rules: Rules) -> Mask:
 def _aerated_lungs(air: Mask, image: Coarse, rules: Rules) -> Mask:
     kept = np.zeros_like(air)
     labels = components(air)
+    shown = min(1.0, air.shape[0] * image.spacing_mm[0] / rules.short_stack_mm)
     for label in range(1, int(labels.max()) + 1):
         part = labels == label
-        if part.sum() * image.voxel_ml < rules.smallest_lung_ml:
+        if part.sum() * image.voxel_ml < rules.smallest_lung_ml * shown:
             break  # they come by falling size
         thick = eroded(part, rules.core_mm, image.spacing_mm).any()
         if thick and np.median(image.hu[part]) > rules.gas_hu:
             kept |= part
     return kept
-
-
-def _midline(body: Mask, spacing_mm: Spacing, rules: Rules) -> Mask:
-    """The strip in which trachea, oesophagus and spine lie."""
-    columns = np.arange(body.shape[2])
-    strip = np.abs(columns - _middle(body)) * spacing_mm[2] < rules.midline_mm
-    return np.broadcast_to(strip, body.shape)
-
-
-def _middle(body: Mask) -> float:
-    return float(np.nonzero(body)[2].mean()) if body.any() else 0.0
-
-
-def _airways(air: Mask, image: Coarse, body: Mask, rules: Rules) -> Mask:
-    """Small sections of pure air near the midline: trachea, main bronchi, oesophagus."""
-    airways = np.zeros_like(air)
-    middle, (_, row_mm, column_mm) = _middle(body), image.spacing_mm
-    for k, plane in enumerate(air):
-        for section in regions(plane):
-            y, x = section
-            small = y.size * row_mm * column_mm < rules.airway_mm2
-            near = abs(x.mean() - middle) * column_mm < rules.airway_from_midline_mm
-            if small and near and np.median(image.hu[k][section]) < rules.airway_hu:
-                airways[k][section] = True
-    return airways
-
-
-def _sides(lungs: Mask, spacing_mm: Spacing) -> list[Mask]:
-    """Right and left, parted even where they touch in front of the heart; one, where there is one lung."""
-    for depth in (0.0, 2.0, 4.0, 6.0, 8.0, 12.0):
-        labels = components(eroded(lungs, depth, spacing_mm) if depth else lungs)
-        sizes = np.bincount(labels.ravel(), minlength=3)
-        if sizes[2] > _SMALLER_LUNG * sizes[1]:
-            to_first = distance_mm(labels == 1, spacing_mm)
-            to_second = distance_mm(labels == 2, spacing_mm)
-            return [lungs & (to_first <= to_second), lungs & (to_first > to_second)]
-    right = np.broadcast_to(np.arange(lungs.shape[2]) < _middle(lungs), lungs.shape)
-    across = min((lungs & right).sum(), (lungs & ~right).sum()) > _SMALLER_LUNG * lungs.sum()
-    return [lungs & right, lungs & ~right] if across and _is_wide(lungs) else [lungs]
-
-
-def _is_wide(lungs: Mask) -> bool:
-    """Wider than deep: two lungs side by side, not one."""
-    _, y, x = np.nonzero(lungs)
-    return bool(np.ptp(x) > 1.2 * np.ptp(y))
-
-
-def _given_back(side: Mask, never: Mask, spacing_mm: Spacing, rules: Rules) -> Mask:
-    """One lung with what lies between it and the ribs, and between its parts above and below."""
-    if not side.any():
-        return side
-    whole = side | (_between_above_and_below(side, rules.column_gap_mm / spacing_mm[0]) & ~never)
-    whole = closed(opened(whole, rules.smoothing_mm, spacing_mm) | side, rules.closing_mm, spacing_mm)
-    outward = hull_by_slice(whole) & _costal(whole) & _over_lung(whole, rules.rim_mm, spacing_mm) & ~never
-    whole |= opened(outward, rules.smoothing_mm, spacing_mm)
-    return whole | _islands(whole, rules.column_gap_mm / spacing_mm[0])
-
-
-def _over_lung(side: Mask, rim_mm: float, spacing_mm: Spacing) -> Mask:
-    """With lung somewhere below, at most `rim_mm` aside: what stands on the diaphragm is liver or spleen."""
-    lung_below = np.logical_or.accumulate(side, axis=0)
-    in_plane = (1e5, *spacing_mm[1:])
-    lower = np.roll(dilated(lung_below, rim_mm, in_plane), 1, axis=0)
-    lower[0] = False
-    return lower
-
-
-def _islands(side: Mask, longest: float) -> Mask:
-    """What lung surrounds in a slice, unless it stands on no lung, as the domes of the diaphragm do."""
-    below, _ = _nearest_lung(side)
-    stands = np.arange(side.shape[0])[:, None, None] - below <= longest
-    given_back = np.zeros_like(side)
-    for k, plane in enumerate(filled_by_slice(side) & ~side):
-        for island in regions(plane):
-            given_back[k][island] = stands[k][island].mean() > 0.5
-    return given_back
-
-
-def _between_above_and_below(side: Mask, longest: float) -> Mask:
-    """Per column, gaps of at most `longest` slices."""
-    below, above = _nearest_lung(side)
-    return above - below <= longest + 1
-
-
-def _nearest_lung(side: Mask) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Per voxel, the slices of the nearest lung below and above it in its column; far off where none is."""
-    z = np.arange(side.shape[0])[:, None, None]
-    below = np.maximum.accumulate(np.where(side, z, -_FAR), axis=0)
-    above = np.minimum.accumulate(np.where(side, z, _FAR)[::-1], axis=0)[::-1]
-    return below, above
-
-
-def _costal(side: Mask) -> Mask:
-    """Outward of the lung: lung towards the midline, none farther out; or in front, and none behind.
-
-    In the other direction lung lies on both sides or on none: liver and spleen have it behind only.
-    """
-    to_the_left = np.logical_or.accumulate(side, axis=2)
-    to_the_right = np.logical_or.accumulate(side[:, :, ::-1], axis=2)[:, :, ::-1]
-    in_front = np.logical_or.accumulate(side, axis=1)
-    behind = np.logical_or.accumulate(side[:, ::-1], axis=1)[:, ::-1]
-    first = np.nonzero(side)[2].mean() < side.shape[2] / 2
-    inward, outward = (to_the_right, to_the_left) if first else (to_the_left, to_the_right)
-    lateral = inward & ~outward & (in_front == behind)
-    posterior = in_front & ~behind & (inward == outward)
-    costal: Mask = lateral | posterior
-    return costal

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.morphology import Mask
+
 _Z = 1.959963984540054  # of the normal distribution, 97.5 %
 Scores = NDArray[np.float64]
 Truth = NDArray[np.bool_]
@@ -48,3 +50,8 @@ def wilson(hits: int, total: int) -> Interval:
     middle = (share + z2 / (2 * total)) / (1 + z2 / total)
     half = _Z / (1 + z2 / total) * np.sqrt(share * (1 - share) / total + z2 / (4 * total**2))
     return Interval(share, max(0.0, float(middle - half)), min(1.0, float(middle + half)))
+
+
+def dice(one: Mask, other: Mask) -> float:
+    """Of two masks of one shape, at least one of them not empty."""
+    return float(2 * (one & other).sum() / (one.sum() + other.sum()))
