@@ -71,15 +71,13 @@ class Eligibility(Section):
     )
 
 
-class SegmenterName(StrEnum):
-    THRESHOLD = "threshold"
-
-
 class Inference(Section):
     """The models and where they run."""
 
     bundle: Path | Literal["demonstration"] = "demonstration"
-    segmenter: SegmenterName = SegmenterName.THRESHOLD
+    segmenter: Path | Literal["embedded", "threshold"] = "embedded"  # or the folder of an nnU-Net v2 model
+    lung_labels: Annotated[tuple[str, ...], Field(min_length=1)] = ("lung",)  # its labels that are lung
+    lung_axes: Literal["LPS", "RAS"] = "LPS"  # which way its training images ran; TotalSegmentator's: RAS
     device: Annotated[str, StringConstraints(pattern=r"^(cpu|cuda(:\d+)?)$")] = "cpu"
     backend: Literal["auto", "eager", "openvino"] = "auto"  # auto: OpenVINO on the CPU, eager elsewhere
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"  # of eager; anything but fp32 moves the scores

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from config.load import BadConfig
-from config.settings import SegmenterName, Settings
+from config.settings import Settings
 from db.session import Sessions, open_database
 from dicom_out.destination import CStoreDestination, Destination
 from dicom_out.scu import Peer
@@ -67,19 +68,25 @@ def in_process(settings: Settings) -> "InProcess":
     """Analyses in this process, its models on their device: torch is loaded here and nowhere earlier."""
     import torch
 
-    from inference.analyse import InProcess, Models, Rules
+    from inference.analyse import InProcess, Models, Rules, Segmenter
     from inference.annotated import select_annotated
     from inference.classifier import Backend, BadBackend, Classifier, Precision
+    from inference.nnunet import BadModelFolder, embedded_lungs, load_nnunet
     from inference.targets import select_automatically
     from inference.threshold import ThresholdSegmenter
 
     rules = settings.inference
     if rules.device.startswith("cuda") and not torch.cuda.is_available():
         raise BadConfig(f"inference.device: is {rules.device}, and torch finds no CUDA device")
-    match rules.segmenter:
-        case SegmenterName.THRESHOLD:
-            segment = ThresholdSegmenter()
+    segment: Segmenter
     try:
+        match rules.segmenter:
+            case "threshold":
+                segment = ThresholdSegmenter()
+            case "embedded":
+                segment = load_nnunet(embedded_lungs(), ["lung"], rules.device)
+            case Path() as folder:
+                segment = load_nnunet(folder, rules.lung_labels, rules.device, axes=rules.lung_axes)
         classify = Classifier(
             open_bundle(settings),
             device=rules.device,
@@ -87,6 +94,8 @@ def in_process(settings: Settings) -> "InProcess":
             backend=None if rules.backend == "auto" else Backend(rules.backend),
             precision=Precision(rules.precision),
         )
+    except BadModelFolder as error:
+        raise BadConfig(f"inference.segmenter: {error}") from None
     except BadBackend as error:
         raise BadConfig(f"inference.backend: {error}") from None
     site = Rules(

@@ -20,7 +20,7 @@ def start_logging(stream: TextIO = sys.stderr) -> None:
     handler.setFormatter(_Words() if stream.isatty() else _Json())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.captureWarnings(True)
-    for library in ("pynetdicom", "pydicom", "apscheduler", "alembic", "highdicom", "py.warnings"):
+    for library in ("pynetdicom", "pydicom", "apscheduler", "alembic", "highdicom", "numexpr", "py.warnings"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 
