@@ -1,0 +1,117 @@
+"""Every benchmark of an analysis: `make bench` writes a table and JSON.
+
+Ratios are of one run on one machine; the seconds are this machine's and only say where the time goes.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+
+from tests.benchmarks.loading import Loading, loading, written
+from tests.benchmarks.lungs import LungFigures
+from tests.benchmarks.slices import SliceFigures
+from tests.benchmarks.whole import Chain, Whole
+
+GROWTH = (30, 100, 300, 800)
+STOCK = 300
+"""Slices; nnU-Net's defaults take minutes for these."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder for benchmarks.json and benchmarks.md")
+    out: Path = parser.parse_args().out
+    console = Console(stderr=True)
+    with tempfile.TemporaryDirectory() as folder, console.status("drawing") as status:
+        studies = {n: _drawn(n, Path(folder) / str(n)) for n in GROWTH}
+        status.update("slices")
+        slices = SliceFigures(**_run("slices"))
+        status.update("loading")
+        read = loading(studies[STOCK], runs=5)
+        status.update("lungs")
+        lungs = LungFigures(**_run("lungs", "--slices", str(STOCK)))
+        status.update("whole analyses")
+        whole = [_whole("ours", n, studies[n]) for n in GROWTH]
+        stock = _whole("stock", STOCK, studies[STOCK])
+    figures = {
+        "slices": asdict(slices),
+        "loading": asdict(read),
+        "lungs": asdict(lungs),
+        "whole": [asdict(one) for one in (*whole, stock)],
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "benchmarks.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    table = report(slices, read, lungs, whole, stock)
+    (out / "benchmarks.md").write_text(table, encoding="utf-8")
+    sys.stdout.write(table)
+
+
+def _drawn(slices: int, folder: Path) -> Path:
+    subprocess.run(  # noqa: S603 - our own command, in a process whose memory ends with it
+        [sys.executable, "-m", "tests.benchmarks.whole", "ours", "--slices", str(slices), "--draw", folder],
+        check=True,
+    )
+    return folder
+
+
+def _run(name: str, *arguments: str) -> dict[str, float | int]:
+    command = [sys.executable, "-m", f"tests.benchmarks.{name}", *arguments]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own command
+    figures: dict[str, float | int] = json.loads(done.stdout)
+    return figures
+
+
+def _whole(chain: Chain, slices: int, study: Path) -> Whole:
+    figures = _run("whole", chain, "--slices", str(slices), "--study", str(study))
+    return Whole(**figures)  # type: ignore[arg-type]
+
+
+def report(
+    slices: SliceFigures, read: Loading, lungs: LungFigures, whole: list[Whole], stock: Whole
+) -> str:
+    same = next(one for one in whole if one.slices == stock.slices)
+    largest = whole[-1]
+    rows = [
+        ("score and map of a slice / plain ResNet50, eager", f"{slices.openvino_to_plain:.2f}", "0.60"),
+        ("score and map of a slice / pytorch-grad-cam", f"{slices.openvino_to_grad_cam:.3f}", "0.167"),
+        ("largest difference of a probability", f"{slices.largest_probability_difference:.1e}", "1e-4"),
+        (f"loading {read.slices} slices / SimpleITK", f"{read.ratio:.2f}", "0.60"),
+        (f"lungs of {lungs.slices} slices / nnU-Net's defaults", f"{lungs.ratio:.3f}", "0.20"),
+        ("Dice between the two", f"{lungs.dice:.4f}", "at least 0.99"),
+        (f"analysis of {same.slices} slices / stock chain", f"{same.total_s / stock.total_s:.3f}", "0.20"),
+        (f"peak memory, {same.slices} slices", f"{same.peak_mb / 1000:.2f} GB", "2 GB"),
+        (f"peak memory, {largest.slices} slices", f"{largest.peak_mb / 1000:.2f} GB", "3 GB"),
+    ]
+    growth = [
+        (
+            f"{one.chain}, {one.slices}",
+            *(f"{s:.1f}" for s in (one.load_s, one.segment_s, one.select_s, one.classify_s, one.total_s)),
+            f"{one.scored}",
+            f"{one.peak_mb / 1000:.2f}",
+        )
+        for one in (*whole, stock)
+    ]
+    return "\n".join(
+        [
+            _table(("measured in one run", "figure", "at most"), rows),
+            _table(
+                ("chain, slices", "load s", "segment s", "select s", "classify s", "total s", "scored", "peak GB"),
+                growth,
+            ),
+        ]
+    )
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+if __name__ == "__main__":
+    main()
