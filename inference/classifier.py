@@ -106,12 +106,13 @@ class Classifier:
         size = self.bundle.preprocessing.size
         if images.shape[1:] != (size, size):
             raise NotTheModelsSize(f"images of {images.shape[1:]}, the model takes {(size, size)}")
+        given = _tensor(images)
         # Before the network: a compiled ReLU makes 0 of NaN.
-        _refuse_not_finite(np.isfinite(images.reshape(len(images), -1)).all(axis=1), "images hold")
-        batches = [self._run(b[:, None]) for b in torch.split(_tensor(images), self._batch_size)]
+        _refuse_not_finite(given.isfinite().all(dim=(1, 2)), "images hold")
+        batches = [self._run(batch[:, None]) for batch in torch.split(given, self._batch_size)]
         logits, maps = (torch.cat(parts) for parts in zip(*batches, strict=True))
-        finite = torch.isfinite(logits) & torch.isfinite(maps).all(dim=(1, 2))
-        _refuse_not_finite(finite.numpy(), "slices get from the network")
+        finite = logits.isfinite() & maps.isfinite().all(dim=(1, 2))
+        _refuse_not_finite(finite, "slices get from the network")
         return Scores(torch.sigmoid(logits).numpy(), enlarged(maps, (size, size), self._stride).numpy())
 
 
@@ -146,7 +147,7 @@ def _openvino(explained: Explained, size: int) -> Run:
     graph = frontend.convert(frontend.load(decoder))
     # Without the hint the plugin computes in bf16 where the processor can.
     compiled = openvino.compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    request = compiled.create_infer_request()  # images one by one: more at once gain nothing
+    request = compiled.create_infer_request()
 
     def run(images: Tensor) -> tuple[Tensor, Tensor]:
         results = [list(request.infer([image[None].numpy()]).values()) for image in images]
@@ -164,6 +165,6 @@ def _refuse_disagreement(expected: Tensor, given: Tensor) -> None:
         raise Disagrees(f"OpenVINO scores {given.tolist()}, the eager network {expected.tolist()}")
 
 
-def _refuse_not_finite(finite: NDArray[np.bool_], what: str) -> None:
+def _refuse_not_finite(finite: Tensor, what: str) -> None:
     if not finite.all():
         raise NotFinite(f"{int((~finite).sum())} of {len(finite)} {what} numbers that are not finite")
