@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 CT ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check peers lock bundle clean
+.PHONY: help demo test peers lock bundle lungs bench clean
 
 help:  ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1: \2/p' $(MAKEFILE_LIST)
@@ -33,8 +33,14 @@ lock: $(INSTALLED)  ## pin every dependency with its hashes
 	@$(VENV)/bin/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 		--no-emit-index-url --custom-compile-command "make lock" --quiet -o requirements.lock
 
+lungs: $(INSTALLED)  ## train the embedded lung network again (REAL=folder adds real CT)
+	@$(VENV)/bin/python -m inference.training.lungs --out inference/bundles/lungs $(if $(REAL),--real "$(REAL)")
+
 bundle: $(INSTALLED)  ## train the demonstration model again
 	@$(VENV)/bin/python -m inference.training.demonstration --out inference/bundles/demonstration
+
+bench: $(INSTALLED)  ## measure an analysis against the stock chain (about 10 minutes)
+	@$(VENV)/bin/python -m tests.benchmarks --out docs
 
 clean:  ## remove what can be made again
 	@rm -rf $(VENV) build demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

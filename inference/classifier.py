@@ -23,6 +23,8 @@ Run = Callable[
     [Tensor], tuple[Tensor, Tensor]
 ]  # images (n, 1, rows, columns) to logits and maps, fp32, on the CPU
 
+TOLERANCE = 1e-4  # of a probability, between the compiled and the eager network
+
 
 class Backend(StrEnum):
     """What runs the network."""
@@ -43,12 +45,16 @@ class BadBackend(ValueError):
     """This backend does not run on that device or in that precision."""
 
 
+class Disagrees(ArithmeticError):
+    """The compiled network scores otherwise than the eager one."""
+
+
 class NotTheModelsSize(ValueError):
     """Images of another size than the bundle's."""
 
 
 class NotFinite(ArithmeticError):
-    """The network gave NaN or infinity: no score."""
+    """NaN or infinity, in an image or from the network: no score."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,9 +106,13 @@ class Classifier:
         size = self.bundle.preprocessing.size
         if images.shape[1:] != (size, size):
             raise NotTheModelsSize(f"images of {images.shape[1:]}, the model takes {(size, size)}")
-        batches = [self._run(b[:, None]) for b in torch.split(_tensor(images), self._batch_size)]
+        given = _tensor(images)
+        # Before the network: a compiled ReLU makes 0 of NaN.
+        _refuse_not_finite(given.isfinite().all(dim=(1, 2)), "images hold")
+        batches = [self._run(batch[:, None]) for batch in torch.split(given, self._batch_size)]
         logits, maps = (torch.cat(parts) for parts in zip(*batches, strict=True))
-        _refuse_not_finite(logits, maps)
+        finite = logits.isfinite() & maps.isfinite().all(dim=(1, 2))
+        _refuse_not_finite(finite, "slices get from the network")
         return Scores(torch.sigmoid(logits).numpy(), enlarged(maps, (size, size), self._stride).numpy())
 
 
@@ -144,12 +154,17 @@ def _openvino(explained: Explained, size: int) -> Run:
         logits, maps = (torch.from_numpy(np.concatenate(parts)) for parts in zip(*results, strict=True))
         return logits, maps
 
+    probe = torch.linspace(0.0, 1.0, size * size).reshape(1, 1, size, size)
+    with torch.inference_mode():
+        _refuse_disagreement(torch.sigmoid(explained(probe)[0]), torch.sigmoid(run(probe)[0]))
     return run
 
 
-def _refuse_not_finite(logits: Tensor, maps: Tensor) -> None:
-    finite = torch.isfinite(logits) & torch.isfinite(maps).all(dim=(1, 2))
+def _refuse_disagreement(expected: Tensor, given: Tensor) -> None:
+    if not torch.allclose(given, expected, rtol=0.0, atol=TOLERANCE, equal_nan=True):
+        raise Disagrees(f"OpenVINO scores {given.tolist()}, the eager network {expected.tolist()}")
+
+
+def _refuse_not_finite(finite: Tensor, what: str) -> None:
     if not finite.all():
-        raise NotFinite(
-            f"the network gave no finite number for {int((~finite).sum())} of {len(finite)} slices"
-        )
+        raise NotFinite(f"{int((~finite).sum())} of {len(finite)} {what} numbers that are not finite")

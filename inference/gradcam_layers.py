@@ -38,7 +38,8 @@ def gradient_map(network: ResNet, layer: nn.Module, images: Tensor) -> Tensor:
         raise NoSuchLayer(f"{type(layer).__name__} is not a layer of this network")
     with GradCAM(model=network, target_layers=[layer]) as cam, torch.enable_grad():
         cam.activations_and_grads(images).sum().backward()
-        activations, gradients = cam.activations_and_grads.activations, cam.activations_and_grads.gradients
+        activations = list(cam.activations_and_grads.activations)
+        gradients = list(cam.activations_and_grads.gradients)
     network.zero_grad()
     if len(activations) != 1 or activations[0].ndim != 4:
         raise NoSuchLayer(f"{type(layer).__name__} gives no map of places, once per image")

@@ -43,6 +43,8 @@ def trained(bundle: Bundle) -> ResNet:
     weights = _read(bundle.weights)
     if problem := misfit(network.state_dict(), weights):
         raise BadBundle(f"{bundle.folder.name}: {problem}")
+    if spoilt := sorted(name for name, value in weights.items() if not value.isfinite().all()):
+        raise BadBundle(f"{bundle.folder.name}: weights that are not finite in {spoilt}")
     network.load_state_dict(weights)
     return network.eval()
 

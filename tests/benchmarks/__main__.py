@@ -8,12 +8,14 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from tests.benchmarks.loading import Loading, loading, written
+from tests.benchmarks.loading import Loading, loading
 from tests.benchmarks.lungs import LungFigures
 from tests.benchmarks.slices import SliceFigures
 from tests.benchmarks.whole import Chain, Whole
@@ -25,7 +27,9 @@ STOCK = 300
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder for benchmarks.json and benchmarks.md")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for benchmarks.json and benchmarks.md"
+    )
     out: Path = parser.parse_args().out
     console = Console(stderr=True)
     with tempfile.TemporaryDirectory() as folder, console.status("drawing") as status:
@@ -53,28 +57,25 @@ def main() -> None:
 
 
 def _drawn(slices: int, folder: Path) -> Path:
-    subprocess.run(  # noqa: S603 - our own command, in a process whose memory ends with it
+    subprocess.run(
         [sys.executable, "-m", "tests.benchmarks.whole", "ours", "--slices", str(slices), "--draw", folder],
         check=True,
     )
     return folder
 
 
-def _run(name: str, *arguments: str) -> dict[str, float | int]:
+def _run(name: str, *arguments: str) -> dict[str, Any]:
     command = [sys.executable, "-m", f"tests.benchmarks.{name}", *arguments]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own command
-    figures: dict[str, float | int] = json.loads(done.stdout)
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    figures: dict[str, Any] = json.loads(done.stdout)
     return figures
 
 
 def _whole(chain: Chain, slices: int, study: Path) -> Whole:
-    figures = _run("whole", chain, "--slices", str(slices), "--study", str(study))
-    return Whole(**figures)  # type: ignore[arg-type]
+    return Whole(**_run("whole", chain, "--slices", str(slices), "--study", str(study)))
 
 
-def report(
-    slices: SliceFigures, read: Loading, lungs: LungFigures, whole: list[Whole], stock: Whole
-) -> str:
+def report(slices: SliceFigures, read: Loading, lungs: LungFigures, whole: list[Whole], stock: Whole) -> str:
     same = next(one for one in whole if one.slices == stock.slices)
     largest = whole[-1]
     rows = [
@@ -101,14 +102,23 @@ def report(
         [
             _table(("measured in one run", "figure", "at most"), rows),
             _table(
-                ("chain, slices", "load s", "segment s", "select s", "classify s", "total s", "scored", "peak GB"),
+                (
+                    "chain, slices",
+                    "load s",
+                    "segment s",
+                    "select s",
+                    "classify s",
+                    "total s",
+                    "scored",
+                    "peak GB",
+                ),
                 growth,
             ),
         ]
     )
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 

@@ -50,16 +50,18 @@ def loading(folder: Path, *, runs: int) -> Loading:
     """Of the one series in `folder`, slices from feet to head; one run of each goes uncounted."""
     paths = sorted(folder.iterdir())
     syntax = pydicom.dcmread(paths[0], stop_before_pixels=True).file_meta.TransferSyntaxUID
-    equal = np.array_equal(load(paths).hu, np.maximum(sitk.GetArrayFromImage(_by_simpleitk(folder)), AIR_HU))
+    equal = np.array_equal(
+        load(paths).hu, np.maximum(sitk.GetArrayFromImage(read_by_simpleitk(folder)), AIR_HU)
+    )
     ours, theirs = [], []
     for _ in range(runs):
-        theirs.append(_seconds(lambda: _by_simpleitk(folder)))
+        theirs.append(_seconds(lambda: read_by_simpleitk(folder)))
         ours.append(_seconds(lambda: load(paths)))
     ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
     return Loading(UID(syntax).name, len(paths), median(ours), median(theirs), median(ratios), equal)
 
 
-def _by_simpleitk(folder: Path) -> sitk.Image:
+def read_by_simpleitk(folder: Path) -> sitk.Image:
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
     image: sitk.Image = reader.Execute()

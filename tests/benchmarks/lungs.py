@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from numpy.typing import NDArray
 
-from inference.morphology import Mask
+from inference.morphology import Mask, Spacing
 from inference.nnunet import embedded_lungs, load_nnunet
 from inference.phantom import LesionKind, as_volume, chest
 from inference.training.metrics import dice
-from inference.volume import CtVolume
 
 _COVERAGE_MM = 300.0
 
@@ -39,15 +39,15 @@ class LungFigures:
     nnunet_lesion_inside: float
 
 
-def lung_figures(slices: int, *, repeats: int = 3, folder: Path | None = None) -> LungFigures:
-    """Times are the best of `repeats`; of nnU-Net's the first, since it takes minutes."""
+def lung_figures(slices: int, *, folder: Path | None = None) -> LungFigures:
+    """The first run of each, with the models loaded."""
     folder = folder or embedded_lungs()
     phantom = chest(seed=7, lesion=LesionKind.PIMA_LIKE, slice_mm=_COVERAGE_MM / slices)
     volume = as_volume(phantom)
     segment = load_nnunet(folder, ["lung"])
-    ours, ours_s = min((_timed(lambda: segment(volume)) for _ in range(repeats)), key=lambda run: run[1])
-    stock = _stock(folder)
-    theirs, nnunet_s = _timed(lambda: _predicted(stock, volume))
+    ours, ours_s = _timed(lambda: segment(volume))
+    stock = stock_predictor(folder)
+    theirs, nnunet_s = _timed(lambda: predicted(stock, volume.hu, volume.spacing_mm))
     lesion = phantom.lesion.sum()
     return LungFigures(
         slices=slices,
@@ -63,7 +63,7 @@ def lung_figures(slices: int, *, repeats: int = 3, folder: Path | None = None) -
     )
 
 
-def _stock(folder: Path) -> nnUNetPredictor:
+def stock_predictor(folder: Path) -> nnUNetPredictor:
     """With nnU-Net's defaults: mirroring, half-tile steps, logits resampled to full size."""
     with contextlib.redirect_stdout(io.StringIO()):
         predictor = nnUNetPredictor(device=torch.device("cpu"), allow_tqdm=False)
@@ -71,9 +71,9 @@ def _stock(folder: Path) -> nnUNetPredictor:
     return predictor
 
 
-def _predicted(predictor: nnUNetPredictor, volume: CtVolume) -> Mask:
+def predicted(predictor: nnUNetPredictor, hu: NDArray[np.number], spacing_mm: Spacing) -> Mask:
     labels = predictor.predict_single_npy_array(
-        volume.hu[np.newaxis].astype(np.float32), {"spacing": list(volume.spacing_mm)}
+        hu[np.newaxis].astype(np.float32), {"spacing": list(spacing_mm)}
     )
     lungs: Mask = labels == 1
     return lungs

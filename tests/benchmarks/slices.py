@@ -66,7 +66,7 @@ def measure(*, slices: int = 8, rounds: int = 5) -> SliceFigures:
     torch.manual_seed(0)
     images = _images(slices)
     with tempfile.TemporaryDirectory() as folder:
-        bundle = _bundle(Path(folder), images)
+        bundle = full_bundle(Path(folder), images)
         network = trained(bundle)
         eager = Classifier(bundle, backend=Backend.EAGER, batch_size=slices)
         compiled = Classifier(bundle, backend=Backend.OPENVINO, batch_size=slices)
@@ -74,7 +74,7 @@ def measure(*, slices: int = 8, rounds: int = 5) -> SliceFigures:
     ways: dict[str, Way] = {
         "plain": lambda: _forward(plain, coloured, 1),
         "plain_batched": lambda: _forward(plain, coloured, slices),
-        "grad_cam": lambda: _grad_cam(network, grey),
+        "grad_cam": lambda: score_by_grad_cam(network, grey),
         "eager": lambda: eager(images.numpy()),
         "openvino": lambda: compiled(images.numpy()),
     }
@@ -109,7 +109,7 @@ def _forward(network: nn.Module, images: Tensor, batch_size: int) -> None:
             network(batch)
 
 
-def _grad_cam(network: ResNet, images: Tensor) -> None:
+def score_by_grad_cam(network: ResNet, images: Tensor) -> None:
     with GradCAM(model=_OneColumn(network), target_layers=[network.layer4[-1]]) as cam:
         for image in images:
             cam(input_tensor=image[None], targets=None)
@@ -150,11 +150,11 @@ def _images(count: int) -> Tensor:
     return torch.cat(clouds)[:, 0]
 
 
-def _bundle(folder: Path, images: Tensor) -> Bundle:
+def full_bundle(folder: Path, images: Tensor | None = None) -> Bundle:
     """The full SE-DAS ResNet50, as a bundle that began with ImageNet has it."""
     architecture = Architecture()
     network = build(architecture)
-    _settle(network, images[:, None])
+    _settle(network, (_images(4) if images is None else images)[:, None])
     save_file(network.state_dict(), folder / WEIGHTS)
     card = load_bundle(demonstration()).card.model_copy(
         update={

@@ -9,14 +9,16 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
-from inference.bundle import CARD, WEIGHTS, Bundle, demonstration, load_bundle
+from inference.bundle import CARD, WEIGHTS, BadBundle, Bundle, demonstration, load_bundle
 from inference.classifier import (
     Backend,
     BadBackend,
     Classifier,
+    Disagrees,
     NotFinite,
     NotTheModelsSize,
     Precision,
+    _refuse_disagreement,
 )
 from inference.network import trained
 
@@ -42,7 +44,7 @@ def with_weights(folder: Path, name: str, value: float) -> Bundle:
     """The demonstration with one weight exchanged."""
     mine = Path(shutil.copytree(demonstration(), folder / "mine"))
     weights = load_file(mine / WEIGHTS)
-    weights[name][0] = value
+    weights[name][:1] = value
     save_file(weights, mine / WEIGHTS)
     card = json.loads((mine / CARD).read_text())
     card["weights_sha256"] = hashlib.sha256((mine / WEIGHTS).read_bytes()).hexdigest()
@@ -98,20 +100,32 @@ def test_images_of_another_size_are_refused(classify: Classifier) -> None:
 
 
 @pytest.mark.parametrize("backend", Backend)
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_network_that_gives_nan_or_infinity_gives_no_score(
-    backend: Backend, value: float, tmp_path: Path, images: NDArray[np.float32]
+def test_a_network_that_overflows_gives_no_score(
+    backend: Backend, tmp_path: Path, images: NDArray[np.float32]
 ) -> None:
-    classify = Classifier(with_weights(tmp_path, "fc.bias", value), backend=backend)
-    with pytest.raises(NotFinite, match="no finite number for 5 of 5 slices"):
+    classify = Classifier(with_weights(tmp_path, "fc.weight", 3e38), backend=backend)
+    with pytest.raises(NotFinite, match="5 of 5 slices get from the network numbers that are not finite"):
         classify(images)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused_by_name(value: float, tmp_path: Path) -> None:
+    with pytest.raises(BadBundle, match=r"not finite in \['conv1\.weight'\]"):
+        Classifier(with_weights(tmp_path, "conv1.weight", value))
 
 
 def test_nan_in_one_image_is_counted_as_one(classify: Classifier, images: NDArray[np.float32]) -> None:
     spoilt = images.copy()
     spoilt[2, 100, 100] = np.nan
-    with pytest.raises(NotFinite, match="no finite number for 1 of 5 slices"):
+    with pytest.raises(NotFinite, match="1 of 5 images hold numbers that are not finite"):
         classify(spoilt)
+
+
+def test_a_backend_that_scores_otherwise_is_refused() -> None:
+    _refuse_disagreement(torch.tensor([0.5]), torch.tensor([0.50009]))
+    for given in (0.5002, torch.nan):
+        with pytest.raises(Disagrees, match="the eager network"):
+            _refuse_disagreement(torch.tensor([0.5]), torch.tensor([given]))
 
 
 @pytest.mark.parametrize(

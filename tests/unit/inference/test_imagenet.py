@@ -110,7 +110,7 @@ def test_code_in_a_file_of_weights_is_refused_and_not_run(
     if through_torch:
         torch.save(content, tmp_path / name)
     else:
-        (tmp_path / name).write_bytes(pickle.dumps(content))
+        (tmp_path / name).write_bytes(pickle.dumps(content, protocol=2))
     with pytest.raises(BadWeights, match=f"{name}: no weights that can be read safely"):
         initial_weights(build(SMALL), tmp_path / name)
     assert not created.exists()

@@ -103,7 +103,7 @@ def test_a_logit_does_not_depend_on_the_images_beside_it(name: Name) -> None:
         for size in (1, 2, 3):
             parts = torch.cat([network(batch) for batch in torch.split(images, size)])
             assert torch.allclose(parts, together, rtol=0, atol=1e-5)
-    assert together.std() > 1e-3
+    assert together.std() > 1e-4
 
 
 def test_three_equal_channels_are_one_with_the_sum_of_the_kernels() -> None:
