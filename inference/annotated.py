@@ -14,7 +14,7 @@ import numpy as np
 from inference.annotations import Annotation, Kind, Lesion, Outline, Plane, Segment, Shape, Unusable, said
 from inference.extent import longest_axial_mm
 from inference.findings import InputQuality, QualityCode, SlicePolicy, Target
-from inference.grid import Grid, draw_outline, draw_plane
+from inference.marks.grid import Grid, draw_outline, draw_plane
 from inference.morphology import Mask
 from inference.targets import Region, Selection
 from inference.volume import CtVolume

@@ -11,8 +11,8 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
 
-from inference import authorship, key_objects, measurement_reports, segmentations, structure_sets
 from inference.annotations import KINDS, Annotation, Kind, Lesion, Series, Unusable
+from inference.marks import authorship, key_objects, measurement_reports, segmentations, structure_sets
 
 # What pydicom and its decoders raise on damaged or unknown content; OSError too, so the disk is read before.
 _UNREADABLE = (ArithmeticError, AttributeError, BytesLengthException, EOFError, InvalidDicomError, LookupError,

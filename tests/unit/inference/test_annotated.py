@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from inference.annotated import select_annotated
-from inference.content_tree import below, referenced
 from inference.extent import longest_axial_mm
 from inference.findings import QualityCode, SlicePolicy
+from inference.marks.content_tree import below, referenced
 from inference.targets import Region, Selection
 from tests.annotation_objects import (
     NODULE,

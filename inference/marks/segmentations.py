@@ -8,9 +8,9 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.utils import iter_pixels
 
 from inference.annotations import Lesion, Plane, Series, Unusable
-from inference.content_tree import meanings
 from inference.geometry import orientation
-from inference.vocabulary import names_lesion, names_organ
+from inference.marks.content_tree import meanings
+from inference.marks.vocabulary import names_lesion, names_organ
 
 
 def lesion_segments(ds: Dataset) -> tuple[Dataset, ...]:

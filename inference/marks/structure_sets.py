@@ -6,7 +6,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from inference.annotations import Lesion, Outline, Series, Unusable
-from inference.vocabulary import names_lesion, names_organ
+from inference.marks.vocabulary import names_lesion, names_organ
 
 _NO_LESION = frozenset(
     {"ORGAN", "EXTERNAL", "PTV", "CTV", "AVOIDANCE", "BOLUS", "SUPPORT", "FIXATION", "CONTROL", "DOSE_REGION"}

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from inference import content_tree
 from inference.annotations import KINDS, Kind, Lesion, Outline, Segment, Series, Unusable
-from inference.content_tree import below, meanings, referenced
-from inference.vocabulary import names_lesion, names_organ
+from inference.marks import content_tree
+from inference.marks.content_tree import below, meanings, referenced
+from inference.marks.vocabulary import names_lesion, names_organ
 
 _TURN = np.linspace(0.0, 2.0 * np.pi, 72, endpoint=False)
 

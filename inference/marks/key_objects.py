@@ -3,7 +3,7 @@
 from pydicom.dataset import Dataset
 
 from inference.annotations import Unusable
-from inference.content_tree import below, first_code, referenced
+from inference.marks.content_tree import below, first_code, referenced
 
 REJECTION_TITLES = frozenset({"113001", "113037", "113038", "113039"})
 """Quality, patient safety, wrong worklist entry, retention expired (IHE RAD IOCM; PS3.16 CID 7011)."""

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from pydicom.dataset import Dataset
 
-from inference import content_tree
-from inference.content_tree import below, first_code
+from inference.marks import content_tree
+from inference.marks.content_tree import below, first_code
 
 _PROCESSING_EQUIPMENT = ("109102", "DCM")
 
