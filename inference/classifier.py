@@ -14,7 +14,7 @@ from openvino.frontend.pytorch.fx_decoder import TorchFXPythonDecoder  # type: i
 from torch import Tensor
 
 from inference.bundle import Bundle
-from inference.findings import AlgorithmIdentity
+from inference.findings import AlgorithmIdentity, NotFinite
 from inference.gradcam import Explained, enlarged
 from inference.network import trained
 from inference.resnet import grey
@@ -51,10 +51,6 @@ class Disagrees(ArithmeticError):
 
 class NotTheModelsSize(ValueError):
     """Images of another size than the bundle's."""
-
-
-class NotFinite(ArithmeticError):
-    """NaN or infinity, in an image or from the network: no score."""
 
 
 @dataclass(frozen=True, eq=False)

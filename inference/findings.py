@@ -14,6 +14,10 @@ from numpy.typing import NDArray
 Position = tuple[float, float, float]
 
 
+class NotFinite(ArithmeticError):
+    """NaN or infinity in an image or from a network: no result."""
+
+
 class Label(StrEnum):
     """The two classes of the paper (section Task)."""
 

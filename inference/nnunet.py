@@ -30,7 +30,7 @@ from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from inference.findings import AlgorithmIdentity
+from inference.findings import AlgorithmIdentity, NotFinite
 from inference.lung_card import CARD, LungCard
 from inference.lung_field import FieldRules, airway_sections, lung_field, midline
 from inference.morphology import Mask, Spacing, components
@@ -69,10 +69,6 @@ JsonObject = dict[str, Any]  # as nnU-Net takes it
 
 class BadModelFolder(ValueError):
     """A folder that is no usable nnU-Net model of the lungs."""
-
-
-class NotFinite(ValueError):
-    """The network's output holds values that are no numbers."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -70,7 +70,7 @@ def in_process(settings: Settings) -> "InProcess":
 
     from inference.analyse import InProcess, Models, Rules, Segmenter
     from inference.annotated import select_annotated
-    from inference.classifier import Backend, BadBackend, Classifier, Precision
+    from inference.classifier import Backend, BadBackend, Classifier, Disagrees, Precision
     from inference.nnunet import BadModelFolder, embedded_lungs, load_nnunet
     from inference.targets import select_automatically
     from inference.threshold import ThresholdSegmenter
@@ -96,7 +96,7 @@ def in_process(settings: Settings) -> "InProcess":
         )
     except BadModelFolder as error:
         raise BadConfig(f"inference.segmenter: {error}") from None
-    except BadBackend as error:
+    except (BadBackend, Disagrees) as error:
         raise BadConfig(f"inference.backend: {error}") from None
     site = Rules(
         minimum_lung_ml=rules.minimum_lung_ml,

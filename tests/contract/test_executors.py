@@ -16,7 +16,7 @@ from inference.phantom import LesionKind, write_study
 from inference.volume import TooFewSlices
 from node import app
 from node.logs import blame
-from tests.failing import Doing, asked, no_models
+from tests.failing import Doing, asked, models_in, no_models
 from tests.phantom import small_chest
 
 
@@ -91,6 +91,20 @@ def test_a_failure_is_described_without_its_text_and_the_child_replaced(
     assert failure.value.kind is kind
     assert "Jane" not in str(failure.value)
     assert isinstance(child(asked("analyse"), on_stage=ignored), Analysis)
+
+
+def test_models_that_go_bad_meanwhile_fail_the_request_and_serve_again_once_mended(tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    folder.mkdir()
+    child = SpawnedChild(partial(models_in, folder), blame, time_limit_s=60.0)
+    with pytest.raises(ChildDied):
+        child(asked("die"), on_stage=ignored)
+    folder.rmdir()
+    with pytest.raises(BadBundle, match="sha256 is not the card's"):
+        child(asked("analyse"), on_stage=ignored)
+    folder.mkdir()
+    assert isinstance(child(asked("analyse"), on_stage=ignored), Analysis)
+    child.close()
 
 
 def test_a_refusal_keeps_the_child_and_its_models(child: SpawnedChild) -> None:

@@ -1,5 +1,6 @@
 """The worker and its jobs, with models that fail in every way."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -8,13 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from config.settings import Settings
 from db import deliveries, jobs, results
 from db.models import Job
 from db.session import Sessions
 from db.states import State
+from inference import volume
 from inference.analyse import InProcess, Models
+from inference.bundle import WEIGHTS, demonstration, load_bundle
+from inference.classifier import Backend, Classifier
 from inference.executor import Executor, SpawnedChild
 from inference.morphology import Mask
 from inference.phantom import LesionKind, write_study
@@ -155,6 +161,45 @@ def test_a_child_that_goes_wrong_costs_the_job_its_attempts_and_no_worker(
     assert last.reason.startswith(reason)
     with sessions() as session:
         assert results.of_job(session, last) is None
+
+
+def test_a_network_that_gives_nan_fails_the_job_with_the_count(
+    queued: int, sessions: Sessions, models: Models, node: Settings, now: datetime, tmp_path: Path
+) -> None:
+    broken = replace(models, classify=_overflowing(tmp_path))
+    _work(sessions, broken, node, now)
+    last = _work(sessions, broken, node, now + LATER)
+    assert (last.id, last.state) == (queued, State.FAILED)
+    assert re.fullmatch(r"NotFinite: \d+ of \d+ slices get .* not finite", last.reason)
+    assert (
+        _work(sessions, models, node, now + LATER).state is State.FAILED
+    )  # the worker lives and looks for work
+
+
+def _overflowing(folder: Path) -> Classifier:
+    """The embedded network with a head so large that its sums are infinite."""
+    bundle = load_bundle(demonstration())
+    weights = load_file(bundle.weights)
+    weights["fc.weight"] = torch.full_like(weights["fc.weight"], 3e38)
+    save_file(weights, folder / WEIGHTS)
+    return Classifier(bundle.model_copy(update={"folder": folder}), backend=Backend.EAGER)
+
+
+def test_a_volume_too_large_for_memory_fails_the_job_with_the_numbers(
+    queued: int,
+    sessions: Sessions,
+    models: Models,
+    node: Settings,
+    now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(volume, "available_bytes", lambda: 1_000_000)
+    for attempt in range(3):
+        job = _work(sessions, models, node, now + attempt * LATER)
+    assert (job.id, job.state, job.attempts) == (queued, State.FAILED, 3)
+    assert re.match(
+        r"TooLargeForMemory: \d+ slices of \d+ x \d+ need [\d.]+ GB, 0.00 GB are free", job.reason
+    )
 
 
 def test_a_worker_that_lost_its_lease_stores_nothing(

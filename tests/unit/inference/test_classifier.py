@@ -15,11 +15,11 @@ from inference.classifier import (
     BadBackend,
     Classifier,
     Disagrees,
-    NotFinite,
     NotTheModelsSize,
     Precision,
     _refuse_disagreement,
 )
+from inference.findings import NotFinite
 from inference.network import trained
 
 

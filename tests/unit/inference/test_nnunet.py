@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from inference.nnunet import BadModelFolder, NotFinite, load_nnunet
+from inference.findings import NotFinite
+from inference.nnunet import BadModelFolder, load_nnunet
 from inference.phantom import as_volume
 from inference.volume import CtVolume
 from tests.nnunet_folders import FIVE_LOBES, LOBES, ONE_LUNG, TWO_LUNGS, changed_weights, nnunet_folder
