@@ -9,6 +9,7 @@ import pytest
 from config.settings import Settings
 from db.session import Sessions, open_database
 from inference.phantom import LesionKind, chest, write_study
+from tests.models import QUICK
 
 ROOT = Path(__file__).parent.parent
 
@@ -31,6 +32,7 @@ def settings(tmp_path: Path) -> Settings:
             "listener": {"host": "127.0.0.1", "port": 0, "calling_ae_titles": ["PACS"]},
             "storage": {"folder": tmp_path / "node"},
             "completion": {"quiet_period_s": 1.0},
+            "inference": QUICK.model_dump(),
         }
     )
 

@@ -19,6 +19,7 @@ from config.settings import Listener
 from db.session import Sessions, open_database
 from node import scp
 from node.receive import Arrival
+from tests.models import QUICK
 from tests.peers import wait_for
 
 SETTLED = {"DONE", "REJECTED", "FAILED", "SUPERSEDED"}
@@ -111,6 +112,9 @@ calling_ae_titles = ["PACS", "STORESCU", "ORTHANC"]
 folder = "{folder / "state"}"
 [completion]
 quiet_period_s = 2.0
+[inference]
+segmenter = "{QUICK.segmenter}"
+backend = "{QUICK.backend}"
 [worker]
 lease_s = 3.0
 poll_s = 0.1

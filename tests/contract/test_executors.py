@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from config.settings import Settings
 from inference.bundle import BadBundle
 from inference.executor import ChildDied, Executor, Failed, SpawnedChild, TookTooLong
 from inference.executor import Request as Asked
@@ -17,6 +16,7 @@ from inference.volume import TooFewSlices
 from node import app
 from node.logs import blame
 from tests.failing import Doing, asked, models_in, no_models
+from tests.models import QUICK_SETTINGS
 from tests.phantom import small_chest
 
 
@@ -29,9 +29,9 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
 @pytest.fixture(scope="module", params=["in process", "spawned child"])
 def execute(request: pytest.FixtureRequest) -> Iterator[Executor]:
     if request.param == "in process":
-        yield app.in_process(Settings())
+        yield app.in_process(QUICK_SETTINGS)
         return
-    child = SpawnedChild(partial(app.in_process, Settings()), blame, time_limit_s=250.0)
+    child = SpawnedChild(partial(app.in_process, QUICK_SETTINGS), blame, time_limit_s=250.0)
     yield child
     child.close()
 
@@ -51,7 +51,7 @@ def test_it_analyses_and_says_where_it_is(execute: Executor, study: tuple[Path, 
     stages: list[str] = []
     analysis = execute(Asked(study), on_stage=stages.append)
     assert stages == ["load", "segment", "select", "classify"]
-    expected = app.in_process(Settings())(Asked(study), on_stage=ignored)
+    expected = app.in_process(QUICK_SETTINGS)(Asked(study), on_stage=ignored)
     assert analysis.probability == expected.probability is not None
     assert [s.sop_instance_uid for s in analysis.slices] == [s.sop_instance_uid for s in expected.slices]
     assert all(np.array_equal(a.hu, b.hu) for a, b in zip(analysis.slices, expected.slices, strict=True))

@@ -31,6 +31,7 @@ from tests.annotation_objects import (
     key_objects,
     segmentation,
 )
+from tests.models import QUICK_SETTINGS
 
 NOTHING_NEW = "nothing new to analyse since generation 1"
 
@@ -42,7 +43,7 @@ def chest(tmp_path_factory: pytest.TempPathFactory) -> Case:
 
 @pytest.fixture(scope="module")
 def models() -> InProcess:
-    return app.in_process(Settings())
+    return app.in_process(QUICK_SETTINGS)
 
 
 class Site:

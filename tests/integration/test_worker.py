@@ -32,6 +32,7 @@ from node.logs import blame
 from node.receive import Arrival, identify, receive
 from node.worker import Worker
 from tests.failing import Doing
+from tests.models import QUICK_SETTINGS
 from tests.phantom import small_chest
 
 LATER = timedelta(hours=1)
@@ -56,7 +57,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def models() -> Models:
-    return app.in_process(Settings()).models
+    return app.in_process(QUICK_SETTINGS).models
 
 
 @pytest.fixture

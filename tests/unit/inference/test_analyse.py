@@ -7,7 +7,7 @@ import pytest
 from inference.analyse import Models, Rules, analyse, showing
 from inference.annotations import Annotation
 from inference.bundle import Calibration, demonstration, load_bundle
-from inference.classifier import Classifier
+from inference.classifier import Backend, Classifier
 from inference.findings import InputQuality, Label, QualityCode, SlicePolicy, Target
 from inference.morphology import Mask
 from inference.phantom import LesionKind, Phantom, as_volume, chest
@@ -24,7 +24,7 @@ def nothing(_volume: CtVolume, _lungs: Mask, _annotations: Sequence[Annotation])
 
 @pytest.fixture(scope="module")
 def models() -> Models:
-    classify = Classifier(load_bundle(demonstration()))
+    classify = Classifier(load_bundle(demonstration()), backend=Backend.EAGER)
     return Models(
         segment=ThresholdSegmenter(), select=(select_automatically,), classify=classify, rules=Rules()
     )
@@ -120,7 +120,7 @@ def test_a_calibration_moves_the_patients_probability_and_is_stated(models: Mode
     calibration = Calibration(slope=0.5, intercept=1.0, patients=120, data="one site")
     card = models.classify.bundle.card.model_copy(update={"calibration": calibration})
     bundle = models.classify.bundle.model_copy(update={"card": card})
-    calibrated = analyse(volume, (), replace(models, classify=Classifier(bundle)))
+    calibrated = analyse(volume, (), replace(models, classify=Classifier(bundle, backend=Backend.EAGER)))
     assert plain.probability is not None
     assert plain.calibration == ""
     assert calibrated.probability == pytest.approx(calibration.calibrated(plain.probability))
