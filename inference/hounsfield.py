@@ -91,17 +91,23 @@ def decode(image: Pixels, out: NDArray[np.int16]) -> None:
     if stored.shape != out.shape:
         raise ValueError(f"{stored.shape} pixels, expected {out.shape}")
     values = _stored_bits(image, stored)
-    if image.slope == 1.0 and image.intercept.is_integer() and stored.itemsize <= 2:
-        hu = values.astype(np.int32)  # the same numbers as in floating point, in half the time
-        hu += int(image.intercept)
-        np.clip(hu, AIR_HU, _LARGEST, out=hu)
+    whole = image.slope == 1.0 and image.intercept.is_integer() and abs(image.intercept) <= _LARGEST
+    if whole and values.itemsize == out.itemsize:
+        _shift(values, int(image.intercept), out)
     else:
         rescaled = values.astype(np.float32) * image.slope + image.intercept
-        hu = np.rint(np.clip(rescaled, AIR_HU, _LARGEST))
-    out[...] = hu
+        out[...] = np.rint(np.clip(rescaled, AIR_HU, _LARGEST))
     if image.padding:  # compared before masking
         low, high = image.padding
         out[(stored >= low) & (stored <= high)] = AIR_HU
+
+
+def _shift(values: NDArray[Any], intercept: int, out: NDArray[np.int16]) -> None:
+    """The same numbers as in floating point, in 16 bits throughout: a clipped value and its sum fit, if not its sign."""
+    limits = np.iinfo(values.dtype)
+    lowest, highest = max(AIR_HU - intercept, limits.min), min(_LARGEST - intercept, limits.max)
+    np.clip(values, lowest, highest, out=out.view(values.dtype))
+    out += np.int16(intercept)
 
 
 def _stored(image: Pixels) -> NDArray[Any]:
