@@ -3,7 +3,7 @@
 from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from pydicom.sr.coding import Code
 
-from inference.findings import Analysis, Label, SlicePolicy
+from inference.findings import Analysis, Label, QualityCode, SlicePolicy
 
 PRIVATE_SCHEME = "99PIMAIPN"
 
@@ -51,6 +51,25 @@ POSITION = Code("POSITION", PRIVATE_SCHEME, "Position of the centre")
 CALIBRATION = Code("CALIBRATION", PRIVATE_SCHEME, "Calibration")
 NOT_ASSESSED = Code("NOTASSESSED", PRIVATE_SCHEME, "Not assessed because")
 INPUT_QUALITY = Code("QUALITY", PRIVATE_SCHEME, "Input quality")
+QUALITY_FINDING = Code("QFINDING", PRIVATE_SCHEME, "Input-quality finding")
+QUALITY_FINDINGS = {
+    QualityCode.DUPLICATE_SLICES: Code("DUPLICATE", PRIVATE_SCHEME, "Slices that repeat a position"),
+    QualityCode.SEVERAL_ACQUISITIONS: Code(
+        "ACQUISITIONS", PRIVATE_SCHEME, "Several acquisitions in one series"
+    ),
+    QualityCode.MISSING_SLICES: Code("MISSING", PRIVATE_SCHEME, "Missing slices"),
+    QualityCode.UNEVEN_SPACING: Code("UNEVEN", PRIVATE_SCHEME, "Uneven slice spacing"),
+    QualityCode.GANTRY_TILT: Code("TILT", PRIVATE_SCHEME, "Tilted gantry"),
+    QualityCode.SLICE_THICKNESS: Code("THICKNESS", PRIVATE_SCHEME, "Slice thickness far from the model's"),
+    QualityCode.SOFT_KERNEL: Code("SOFTKERNEL", PRIVATE_SCHEME, "Soft reconstruction kernel"),
+    QualityCode.UNKNOWN_KERNEL: Code("KERNEL", PRIVATE_SCHEME, "Unknown reconstruction kernel"),
+    QualityCode.CONTRAST_AGENT: Code("CONTRAST", PRIVATE_SCHEME, "Contrast agent given"),
+    QualityCode.LOSSY_COMPRESSION: Code("LOSSY", PRIVATE_SCHEME, "Lossy compression"),
+    QualityCode.DERIVED_IMAGES: Code("DERIVED", PRIVATE_SCHEME, "Derived or secondary images"),
+    QualityCode.LUNG_VOLUME: Code("LUNGVOLUME", PRIVATE_SCHEME, "Implausible lung volume"),
+    QualityCode.LUNGS_CUT_OFF: Code("CUTOFF", PRIVATE_SCHEME, "Lungs cut off"),
+    QualityCode.ANNOTATION_REFUSED: Code("ANNOTATION", PRIVATE_SCHEME, "Annotation that could not be used"),
+}
 LIMITATION = Code("LIMIT", PRIVATE_SCHEME, "Limitation")
 MODEL_STATEMENT = Code("MODEL", PRIVATE_SCHEME, "Statement of the model")
 

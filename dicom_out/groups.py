@@ -68,6 +68,10 @@ def _result(scope: Scope) -> Group:
     evaluations = [QualitativeEvaluation(codes.SLICE_SELECTION, codes.POLICIES[analysis.slice_policy])]
     if analysis.label is not None:
         evaluations.insert(0, QualitativeEvaluation(codes.PREDICTED_CLASS, codes.CLASSES[analysis.label]))
+    evaluations += (
+        QualitativeEvaluation(codes.QUALITY_FINDING, codes.QUALITY_FINDINGS[code])
+        for code in dict.fromkeys(finding.code for finding in analysis.input_quality)
+    )
     group = _group(
         scope,
         (Kind.RESULT, 0, "PIMA-IPN patient-level result"),

@@ -9,6 +9,7 @@ from pydicom.uid import UID
 
 from dicom_out import codes
 from dicom_out.statements import DISCLAIMER, LIMITATIONS
+from inference.findings import QualityCode
 from tests.analyses import DEMONSTRATION
 from tests.conformance.variants import NAMES, VARIANTS, Objects, encoded, headers_with, named, result
 
@@ -173,6 +174,12 @@ def test_an_abstention_says_what_it_is_for() -> None:
         "Slices are 8.0 mm thick; the model expects 5.0 mm."
     ]
     assert text(result("scored")[-1], codes.NOT_ASSESSED) == []
+
+
+def test_an_input_quality_finding_is_coded(report: Dataset) -> None:
+    (item,) = named_by(groups(report)[0], codes.QUALITY_FINDING)
+    assert item.ConceptCodeSequence[0].CodeValue == codes.QUALITY_FINDINGS[QualityCode.SLICE_THICKNESS].value
+    assert set(codes.QUALITY_FINDINGS) == set(QualityCode)
 
 
 def test_consistency_and_calibration_are_said_beside_the_probability() -> None:
