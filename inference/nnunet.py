@@ -143,13 +143,15 @@ class NnUnetSegmenter:
 
     identity: AlgorithmIdentity
     network: _Network
-    rules: LungRules = field(default_factory=LungRules)
+    rules: LungRules | None = field(default_factory=LungRules)  # None: what the network alone says
 
     def __call__(self, volume: CtVolume) -> Mask:
         """z, y, x: the lung field, consolidation and masses inside it. Raises `NotFinite`."""
         extent = tuple(n * s for n, s in zip(volume.hu.shape, volume.spacing_mm, strict=True))
         image = resized(volume.hu, _shape(extent, self.network.spacing_mm(volume.spacing_mm)))
         decision = self.network(image)
+        if self.rules is None:
+            return positive(decision, volume.hu.shape)
         shape = _shape(extent, [max(_FIELD_MM, e / n) for e, n in zip(extent, image.shape, strict=True)])
         spacing_mm = tuple(e / n for e, n in zip(extent, shape, strict=True))
         completed = _completed(resized(decision, shape), resized(image, shape), spacing_mm, self.rules)
