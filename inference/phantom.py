@@ -40,7 +40,7 @@ class Phantom:
     kernel: str
 
 
-def chest(
+def chest(  # noqa: PLR0913 - one for each thing that a phantom can differ in
     *,
     seed: int,
     lesion: LesionKind | None,
@@ -50,8 +50,12 @@ def chest(
     pixels: int = 512,
     coverage_mm: float = 300.0,
     kernel: str = SHARP_KERNEL,
+    noise_hu: float | None = None,
 ) -> Phantom:
-    """A chest drawn from `seed`; the person and the lesion do not depend on the sampling."""
+    """A chest drawn from `seed`; the person and the lesion do not depend on the sampling.
+
+    `noise_hu` is the standard deviation before the kernel; without it `seed` decides that too.
+    """
     rng = np.random.default_rng(seed)
     person = draw_anatomy(rng)
     grid = _grid(person, slice_mm, pixel_mm, pixels, coverage_mm)
@@ -61,7 +65,7 @@ def chest(
         extent = _add_lesion(hu, grid, person, lesion, size_mm, rng)
     return Phantom(
         seed=seed,
-        hu=_scanned(hu, kernel, rng),
+        hu=_scanned(hu, kernel, noise_hu, rng),
         spacing_mm=(slice_mm, pixel_mm, pixel_mm),
         origin_mm=(float(grid.x[0]), float(grid.y[0]), float(grid.z[0])),
         lungs=lungs | extent,
@@ -98,13 +102,15 @@ def _add_lesion(
             return draw_lesion(hu, grid, ipn_like(size, person, rng), person)
 
 
-def _scanned(hu: Hu, kernel: str, rng: np.random.Generator) -> NDArray[np.int16]:
+def _scanned(hu: Hu, kernel: str, noise_hu: float | None, rng: np.random.Generator) -> NDArray[np.int16]:
     """What the scanner's kernel makes of it: sharp edges and fine noise, or soft and coarse."""
     noise = rng.standard_normal(hu.shape, dtype=np.float32)
-    if kernel == SHARP_KERNEL:
-        image = hu + 0.5 * (hu - _blurred(hu)) + rng.uniform(25, 50) * (noise - 0.6 * _blurred(noise))
+    sharp = kernel == SHARP_KERNEL
+    level = rng.uniform(*((25, 50) if sharp else (20, 35))) if noise_hu is None else noise_hu
+    if sharp:
+        image = hu + 0.5 * (hu - _blurred(hu)) + level * (noise - 0.6 * _blurred(noise))
     else:
-        image = _blurred(hu) + rng.uniform(20, 35) * _blurred(noise)
+        image = _blurred(hu) + level * _blurred(noise)
     image[hu <= -1024.0] = -1024.0
     return np.clip(np.rint(image), -1024, 3071).astype(np.int16)
 
