@@ -2,8 +2,9 @@
 
 `python -m inference.training.demonstration --out inference/bundles/demonstration`
 
-One recipe, three trainings: the bundle's, one with labels shuffled among the same patients, and one on
-patients whose two kinds of lesion are alike in size.
+One recipe: the bundle's training, one on patients whose two kinds of lesion are alike in size, and several with
+labels shuffled among the bundle's patients. Several, since a network that learned nothing still ranks all patients
+by some look of theirs, and one such ranking may follow size either way by chance.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from rich.console import Console
 from rich.progress import track
 
 from inference.analyse import Segmenter
+from inference.bundle import Metric
 from inference.threshold import ThresholdSegmenter
 from inference.training.card import PREPROCESSING, write_bundle
 from inference.training.cohort import (
@@ -35,14 +37,15 @@ from inference.training.cohort import (
     shuffled,
     split,
 )
-from inference.training.experiment import Experiment, measured, trained
+from inference.training.experiment import Experiment, Trained, measured, trained
 from inference.training.fit import Epoch, Recipe
-from inference.training.held_out import area, figures
+from inference.training.held_out import Verdict, area, figures, mean_area
 from inference.training.shelf import shelved_case, shelved_training
 
 COHORT = 300
 SHARES = (2 / 3, 2 / 15)  # training and validation; the rest is held out
 SEED = 1
+SHUFFLES = 5
 
 
 def main() -> None:
@@ -50,39 +53,57 @@ def main() -> None:
     console = Console()
     rng = np.random.default_rng(options.seed)
     segment = ThresholdSegmenter()
-    paper = _drawn("as in the paper", LIKE_THE_PAPER, options.seed, segment, options, console)
-    matched = _drawn("sizes matched", SIZES_MATCHED, options.seed + 1, segment, options, console)
-    dealt = replace(
-        paper,
-        name="labels shuffled",
-        train=shuffled(paper.train, rng),
-        validation=shuffled(paper.validation, rng),
+    paper, paper_test = _drawn("as in the paper", LIKE_THE_PAPER, options.seed, segment, options, console)
+    matched, matched_test = _drawn(
+        "sizes matched", SIZES_MATCHED, options.seed + 1, segment, options, console
     )
+    dealt = [_dealt(paper, number, rng) for number in range(1, SHUFFLES + 1)]
+    bundle, of_matched, *of_dealt = _trained((paper, matched, *dealt), options)
+    metrics = (
+        *_of_bundle(measured(bundle.weights, paper_test), rng),
+        *_of_matched(measured(of_matched.weights, matched_test), rng),
+        mean_area("AUC, labels shuffled", [measured(each.weights, paper_test) for each in of_dealt]),
+    )
+    write_bundle(
+        options.out,
+        bundle.weights,
+        training_data=_training_data(paper, bundle.best, paper_test, segment),
+        metrics=metrics,
+    )
+    console.print(*(f"{m.name}: {m.value:.3f} ({m.low:.3f} to {m.high:.3f})" for m in metrics), sep="\n")
+
+
+def _trained(experiments: Sequence[Experiment], options: argparse.Namespace) -> list[Trained]:
     recipe = Recipe(epochs=options.epochs, seed=options.seed)
     run = partial(trained, recipe=recipe)
     if options.cache:
         run = partial(shelved_training, recipe=recipe, train=trained, folder=options.cache / "trained")
     with ProcessPoolExecutor(options.processes, mp_context=get_context("spawn")) as pool:
-        bundle, of_dealt, of_matched = pool.map(run, (paper, dealt, matched))
-    verdicts, verdicts_of_matched = (
-        measured(bundle.weights, paper.test),
-        measured(of_matched.weights, matched.test),
-    )
-    metrics = (
+        return list(pool.map(run, experiments))
+
+
+def _of_bundle(verdicts: Sequence[Verdict], rng: np.random.Generator) -> tuple[Metric, ...]:
+    return (
         *figures(verdicts, rng),
         area("AUC of the size alone", verdicts, lambda v: v.patient.size_mm, rng),
         area("AUC of the number of slices alone", verdicts, lambda v: v.slabs, rng),
-        area("AUC, labels shuffled", measured(of_dealt.weights, paper.test), lambda v: v.probability, rng),
-        area("AUC, sizes matched", verdicts_of_matched, lambda v: v.probability, rng),
-        area("AUC of the size alone, sizes matched", verdicts_of_matched, lambda v: v.patient.size_mm, rng),
     )
-    write_bundle(
-        options.out,
-        bundle.weights,
-        training_data=_training_data(paper, bundle.best, segment),
-        metrics=metrics,
+
+
+def _of_matched(verdicts: Sequence[Verdict], rng: np.random.Generator) -> tuple[Metric, ...]:
+    return (
+        area("AUC, sizes matched", verdicts, lambda v: v.probability, rng),
+        area("AUC of the size alone, sizes matched", verdicts, lambda v: v.patient.size_mm, rng),
     )
-    console.print(*(f"{m.name}: {m.value:.3f} ({m.low:.3f} to {m.high:.3f})" for m in metrics), sep="\n")
+
+
+def _dealt(experiment: Experiment, number: int, rng: np.random.Generator) -> Experiment:
+    return replace(
+        experiment,
+        name=f"labels shuffled {number}",
+        train=shuffled(experiment.train, rng),
+        validation=shuffled(experiment.validation, rng),
+    )
 
 
 def parts(
@@ -94,7 +115,8 @@ def parts(
 
 def _drawn(
     name: str, variety: Variety, seed: int, segment: Segmenter, options: argparse.Namespace, console: Console
-) -> Experiment:
+) -> tuple[Experiment, list[Case]]:
+    """What is trained with, and the patients held out."""
     drawn = partial(drawn_case, numbers=PREPROCESSING)
     scanned = partial(scanned_case, numbers=PREPROCESSING, segment=segment)
 
@@ -105,22 +127,18 @@ def _drawn(
         return list(track(each, f"{name}, {kind}", total=len(part), console=console))
 
     train, validation, test = parts(variety, seed, options.cohort)
-    return Experiment(
-        name,
-        train=made(train, drawn, "drawn"),
-        validation=made(validation, drawn, "drawn"),
-        test=made(test, scanned, "scanned"),
-    )
+    experiment = Experiment(name, made(train, drawn, "drawn"), made(validation, drawn, "drawn"))
+    return experiment, made(test, scanned, "scanned")
 
 
-def _training_data(experiment: Experiment, best: Epoch, segment: Segmenter) -> str:
+def _training_data(experiment: Experiment, best: Epoch, test: Sequence[Case], segment: Segmenter) -> str:
     slices = sum(len(case.images) for case in experiment.train)
     return (
         f"Synthetic chest phantoms, one a patient and each another anatomy, half with a lesion like PIMA and"
         f" half like IPN, of the sizes in the paper; slices of 1 to 8 mm, sharp and soft kernels, several"
         f" levels of noise. {len(experiment.train)} for training ({slices} slices), {len(experiment.validation)}"
         f" for choosing the epoch (epoch {best.number}, AUC {best.validation_auc:.3f}), both in their true"
-        f" lungs; {len(experiment.test)} held out, 512 x 512 at 0.7 mm in the lungs of"
+        f" lungs; {len(test)} held out, 512 x 512 at 0.7 mm in the lungs of"
         f" {segment.identity.name}, all slices that show the lesion. No real image."
     )
 

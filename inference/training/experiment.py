@@ -1,4 +1,4 @@
-"""One training and what it is measured on."""
+"""One training, and how its weights are measured."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,6 @@ class Experiment:
     name: str
     train: Sequence[Case]
     validation: Sequence[Case]  # chooses the epoch
-    test: Sequence[Case]
 
 
 @dataclass(frozen=True)

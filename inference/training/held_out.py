@@ -12,7 +12,7 @@ from inference.findings import Label, pool, read
 from inference.gradcam import heat
 from inference.morphology import Mask
 from inference.training.cohort import Case, Patient
-from inference.training.metrics import Interval, Truth, auc_interval, wilson
+from inference.training.metrics import Interval, Truth, auc, auc_interval, wilson
 
 RESAMPLES = 10_000  # of the bootstrap (the paper, section Statistics)
 
@@ -59,6 +59,18 @@ def area(
     """The AUC of any score of a patient."""
     scores, positive = np.array([score(v) for v in verdicts], dtype=np.float64), _truth(verdicts)
     return _metric(name, auc_interval(scores, positive, resamples=RESAMPLES, rng=rng), positive.size)
+
+
+def mean_area(name: str, trainings: Sequence[Sequence[Verdict]]) -> Metric:
+    """The AUCs of several trainings on the same patients: their mean, lowest and highest, and so named."""
+    areas = [auc(np.array([v.probability for v in verdicts]), _truth(verdicts)) for verdicts in trainings]
+    return Metric(
+        name=f"{name} (mean and range of {len(areas)} trainings)",
+        value=float(np.mean(areas)),
+        low=min(areas),
+        high=max(areas),
+        patients=len(trainings[0]),
+    )
 
 
 def _truth(verdicts: Sequence[Verdict]) -> Truth:
