@@ -64,10 +64,12 @@ def chest(  # noqa: PLR0913 - a phantom is described by as many facts
     pixels: int = 512,
     coverage_mm: float = 300.0,
     kernel: str = SHARP_KERNEL,
+    noise_hu: float | None = None,
     others: Sequence[tuple[LesionKind, float]] = (),
 ) -> Phantom:
     """A chest drawn from `seed`; the person and the lesion do not depend on the sampling.
 
+    `noise_hu` is the standard deviation before the kernel; without it `seed` decides that too.
     `others` are further lesions by kind and size in mm, clear of the first and of one another.
     """
     rng = np.random.default_rng(seed)
@@ -80,7 +82,7 @@ def chest(  # noqa: PLR0913 - a phantom is described by as many facts
     more = _add_others(hu, grid, person, others, extent, rng)
     return Phantom(
         seed=seed,
-        hu=_scanned(hu, kernel, rng),
+        hu=_scanned(hu, kernel, noise_hu, rng),
         spacing_mm=(slice_mm, pixel_mm, pixel_mm),
         origin_mm=(float(grid.x[0]), float(grid.y[0]), float(grid.z[0])),
         lungs=np.logical_or.reduce([lungs, extent, *(drawn.extent for drawn in more)]),
@@ -148,13 +150,15 @@ def _near(one: NDArray[np.bool_], other: NDArray[np.bool_], grid: Grid) -> bool:
     return bool(other.any() and (distance_mm(other, spacing)[one] < _CLEAR_MM).any())
 
 
-def _scanned(hu: Hu, kernel: str, rng: np.random.Generator) -> NDArray[np.int16]:
+def _scanned(hu: Hu, kernel: str, noise_hu: float | None, rng: np.random.Generator) -> NDArray[np.int16]:
     """What the scanner's kernel makes of it: sharp edges and fine noise, or soft and coarse."""
     noise = rng.standard_normal(hu.shape, dtype=np.float32)
-    if kernel == SHARP_KERNEL:
-        image = hu + 0.5 * (hu - _blurred(hu)) + rng.uniform(25, 50) * (noise - 0.6 * _blurred(noise))
+    sharp = kernel == SHARP_KERNEL
+    level = rng.uniform(*((25, 50) if sharp else (20, 35))) if noise_hu is None else noise_hu
+    if sharp:
+        image = hu + 0.5 * (hu - _blurred(hu)) + level * (noise - 0.6 * _blurred(noise))
     else:
-        image = _blurred(hu) + rng.uniform(20, 35) * _blurred(noise)
+        image = _blurred(hu) + level * _blurred(noise)
     image[hu <= -1024.0] = -1024.0
     return np.clip(np.rint(image), -1024, 3071).astype(np.int16)
 

@@ -47,7 +47,7 @@ def test_the_demonstration_says_what_it_is() -> None:
     bundle = load_bundle(demonstration())
     assert bundle.identity.statements == ("Demonstration model, no clinical meaning.",)
     assert bundle.identity.digest == hashlib.sha256((demonstration() / CARD).read_bytes()).hexdigest()
-    assert {m.name for m in bundle.card.metrics} == {"AUC", "sensitivity", "specificity", "accuracy"}
+    assert {"AUC", "sensitivity", "specificity", "accuracy"} < {m.name for m in bundle.card.metrics}
     assert bundle.weights.stat().st_size < 3_000_000
 
 
