@@ -25,7 +25,7 @@ _RADII_MM = (16.0, 13.0, 10.0, 8.0, 6.5, 5.0, 4.0)
 _SMALLEST_ML = 0.2
 _SLENDER = 3.2  # times its thickness: a vessel or a fold, not a nodule
 _VERTICAL = 0.7  # of a length along z: thick slices draw it out
-_LEAST_SCORE = 0.25  # ml
+_LEAST_SCORE = 0.4  # ml
 _CENTRAL = 0.5  # of the way from the middle to the side: there lie hila, heart and aorta
 _RIM_MM = 4.0  # what opening takes off a lesion's edge
 
