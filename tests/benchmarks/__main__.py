@@ -21,6 +21,13 @@ from tests.benchmarks.slices import SliceFigures
 from tests.benchmarks.whole import Chain, Whole
 
 GROWTH = (30, 100, 300, 800)
+HEADING = """\
+# Benchmarks
+
+Made by `make bench` on two cores without a GPU. The network is the full SE-DAS ResNet50 on 512 x 512 pixels with
+random weights, the lungs are those of the embedded folder, the chest is synthetic. The stock chain is SimpleITK's
+series reader, nnU-Net with its defaults, and pytorch-grad-cam slice by slice.
+"""
 STOCK = 300
 """Slices; nnU-Net's defaults take minutes for these."""
 
@@ -101,6 +108,7 @@ def report(slices: SliceFigures, read: Loading, lungs: LungFigures, whole: list[
     ]
     return "\n".join(
         [
+            HEADING,
             _table(("measured in one run", "figure", "at most"), rows),
             _table(
                 (
