@@ -135,10 +135,11 @@ def _training_data(experiment: Experiment, best: Epoch, test: Sequence[Case], se
     slices = sum(len(case.images) for case in experiment.train)
     return (
         f"Synthetic chest phantoms, one a patient and each another anatomy, half with a lesion like PIMA and"
-        f" half like IPN, of the sizes in the paper; slices of 1 to 8 mm, sharp and soft kernels, several"
+        f" half like IPN, of sizes near the paper's; slices of 1 to 8 mm, sharp and soft kernels, several"
         f" levels of noise. {len(experiment.train)} for training ({slices} slices), {len(experiment.validation)}"
         f" for choosing the epoch (epoch {best.number}, AUC {best.validation_auc:.3f}), both in their true"
-        f" lungs; {len(test)} held out, 512 x 512 at 0.7 mm in the lungs of"
+        f" lungs; training was told where the lesion is, and evidence outside it cost a little."
+        f" {len(test)} held out, 512 x 512 at 0.7 mm in the lungs of"
         f" {segment.identity.name}, all slices that show the lesion. No real image."
     )
 
