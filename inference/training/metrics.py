@@ -49,7 +49,8 @@ def wilson(hits: int, total: int) -> Interval:
     share, z2 = hits / total, _Z**2
     middle = (share + z2 / (2 * total)) / (1 + z2 / total)
     half = _Z / (1 + z2 / total) * np.sqrt(share * (1 - share) / total + z2 / (4 * total**2))
-    return Interval(share, max(0.0, float(middle - half)), min(1.0, float(middle + half)))
+    low, high = min(share, float(middle - half)), max(share, float(middle + half))  # rounding aside
+    return Interval(share, max(0.0, low), min(1.0, high))
 
 
 def dice(one: Mask, other: Mask) -> float:
