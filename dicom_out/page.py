@@ -89,9 +89,9 @@ def _facts(report: Dataset) -> str:
 
 def _key_facts(report: Dataset) -> Iterator[tuple[str, str]]:
     result, *others = _groups(report)
-    count = _first(result, codes.SLICE_COUNT)
-    if count is not None:
-        yield _name(count), _value(count)
+    for code in (codes.SLICE_COUNT, codes.SPREAD, codes.FLIP):
+        for item in _every(result, code):
+            yield _name(item), _value(item)
     for group in others:
         facts = [_value(_first(group, code)) for code in (codes.VOLUME, codes.LONG_AXIS, codes.POSITION)]
         if any(facts):
@@ -121,7 +121,7 @@ def _pictured(report: Dataset, pictures: Mapping[str, bytes]) -> Iterator[tuple[
 
 
 def _statements(report: Dataset) -> str:
-    said = (codes.COMMENT, codes.INPUT_QUALITY, codes.LIMITATION)
+    said = (codes.NOT_ASSESSED, codes.COMMENT, codes.CALIBRATION, codes.INPUT_QUALITY, codes.LIMITATION)
     items = (item for code in said for item in _every(_groups(report)[0], code))
     lines = "\n".join(f"<li><span>{escape(_name(i))}</span> {escape(_value(i))}</li>" for i in items)
     return f"<ul class=statements>\n{lines}\n</ul>"
