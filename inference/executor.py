@@ -21,6 +21,7 @@ from inference.volume import VolumeRefused
 OnStage = Callable[[str], None]
 Describe = Callable[[BaseException], str]
 _START_S = 600.0  # for a child to load its models
+_END_S = 10.0  # for one that could not
 _OURS = frozenset({"config", "inference"})  # packages whose errors say only what may be said
 
 
@@ -118,6 +119,7 @@ class _Child:
     def wait_until_ready(self) -> None:
         said = self._hear(_START_S, time.monotonic() + _START_S, "start")
         if isinstance(said, Exception):
+            self._process.join(_END_S)  # it ends by itself, and tidies up
             raise said
 
     def answer(self, limit_s: float, on_stage: OnStage) -> Analysis | Exception:
