@@ -34,6 +34,7 @@ from inference.findings import AlgorithmIdentity, NotFinite
 from inference.lung_card import CARD, LungCard
 from inference.lung_field import FieldRules, airway_sections, lung_field, midline
 from inference.morphology import Mask, Spacing, components
+from inference.network import misfit
 from inference.resample import Shape, positive, resized
 from inference.volume import CtVolume
 
@@ -260,7 +261,8 @@ def _predictor(
     except (AssertionError, KeyError, RuntimeError, TypeError) as error:
         raise BadModelFolder(f"{PLANS} and {FACTS} describe no network: {error!r}") from error
     for checkpoint in checkpoints:
-        _refuse_misfit(network, checkpoint)
+        if problem := misfit(network.state_dict(), checkpoint.weights):
+            raise BadModelFolder(f"{checkpoint.name} does not fit {PLANS}: {problem}")
     network.load_state_dict(checkpoints[0].weights)
     with contextlib.redirect_stdout(io.StringIO()):  # it prints that it predicts on the CPU
         predictor = nnUNetPredictor(
@@ -285,19 +287,6 @@ def _refuse_unusable(configuration: ConfigurationManager, facts: JsonObject) -> 
         foreign.insert(0, configuration.network_arch_class_name)
     if foreign:
         raise BadModelFolder(f"{PLANS} names {foreign[0]}, which is no part of nnU-Net's networks")
-
-
-def _refuse_misfit(network: torch.nn.Module, checkpoint: _Checkpoint) -> None:
-    wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-    given = {name: tuple(value.shape) for name, value in checkpoint.weights.items()}
-    wrong = {
-        "missing": sorted(wanted.keys() - given.keys()),
-        "unexpected": sorted(given.keys() - wanted.keys()),
-        "reshaped": sorted(n for n in wanted.keys() & given.keys() if wanted[n] != given[n]),
-    }
-    found = [f"{len(names)} {how} ({names[0]})" for how, names in wrong.items() if names]
-    if found:
-        raise BadModelFolder(f"{checkpoint.name} does not fit {PLANS}: {', '.join(found)}")
 
 
 def _channels(
