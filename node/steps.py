@@ -103,14 +103,16 @@ def _digest(
     origin: Origin,
 ) -> str:
     shown = level(settings.release, analysis.slice_policy)
-    rules = settings.inference
+    # The models themselves stand in the digest by their own.
+    moving = settings.inference.model_dump_json(
+        include={"abstain_for", "algorithm_annotations", "device", "backend", "precision"}
+    )
     return identity.result_digest(
         input_digests=[i.sha256 for i in inputs],
         annotation_digests=[a.sha256 for a in annotations],
         bundle_digest=analysis.classifier.digest,
         segmenter_digest=analysis.segmenter.digest,
-        settings=f"abstain_for={sorted(rules.abstain_for)} release={shown} "
-        f"algorithm_annotations={rules.algorithm_annotations}",
+        settings=f"release={shown} {moving}",
         software_version=version("sedas-node"),
         at=origin.at,
     )

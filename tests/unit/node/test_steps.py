@@ -1,0 +1,37 @@
+import pytest
+
+from config.settings import Settings
+from inference.findings import QualityCode
+from node.steps import Origin, _digest
+from tests.analyses import PROVENANCE, analysis_of, ct_headers
+
+ANALYSIS = analysis_of(ct_headers(rows=64, columns=64))
+ORIGIN = Origin(PROVENANCE.installation_id, 1, PROVENANCE.at)
+
+
+def digest(**sections: dict[str, object]) -> str:
+    return _digest([], [], ANALYSIS, Settings.model_validate(sections), ORIGIN)
+
+
+def test_the_same_facts_give_the_same_digest() -> None:
+    assert digest() == digest(
+        inference={"batch_size": 3}
+    )  # how many slices are computed at once moves nothing
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("abstain_for", [QualityCode.GANTRY_TILT]),
+        ("algorithm_annotations", True),
+        ("device", "cuda:0"),
+        ("backend", "eager"),
+        ("precision", "bf16"),
+    ],
+)
+def test_a_setting_that_moves_a_result_gives_another_digest(name: str, value: object) -> None:
+    assert digest(inference={name: value}) != digest()
+
+
+def test_what_is_released_gives_another_digest() -> None:
+    assert digest(release={"automatic": "candidates"}) != digest()
