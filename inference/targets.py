@@ -25,7 +25,8 @@ _RADII_MM = (16.0, 13.0, 10.0, 8.0, 6.5, 5.0, 4.0)
 _SMALLEST_ML = 0.2
 _SLENDER = 3.2  # times its thickness: a vessel or a fold, not a nodule
 _VERTICAL = 0.7  # of a length along z: thick slices draw it out
-_LEAST_SCORE = 0.4  # ml
+_LEAST_SCORE = 0.4  # ml; of the target
+_LEAST_FURTHER = 0.1  # ml; of further candidates, once there is a target
 _CENTRAL = 0.5  # of the way from the middle to the side: there lie hila, heart and aorta
 _RIM_MM = 4.0  # what opening takes off a lesion's edge
 
@@ -79,17 +80,19 @@ class _Part:
     elongation: float
     lateral: float  # 0 in the middle between the lungs' outer sides, 1 at these
     slenderness: float  # length over thickness
+    flatness: float  # 1 where it is at least two thirds as high as long, less for a plate
 
     @property
     def score(self) -> float:
         """Its core in ml, less what speaks against a lesion.
 
         A piece of a vessel is long, goes on at both ends and is thick only near the hilum; what bulges
-        in from heart or aorta has little surface in the lung. A lesion at the pleura is forgiven for it.
+        in from heart or aorta has little surface in the lung; what thick slices show of the diaphragm's
+        or heart's border is flat. A lesion at the pleura is forgiven for it.
         """
         like_a_lesion = (1.0 - self.entered) ** 5 * (1.0 - self.attached) ** 2 * self.roundness
         central = min(1.0, self.lateral / _CENTRAL) ** 2
-        return self.core_ml * like_a_lesion * central / self.elongation**2
+        return self.core_ml * like_a_lesion * central * self.flatness / self.elongation**2
 
 
 def select_automatically(
@@ -106,7 +109,9 @@ def _candidates(volume: CtVolume, lungs: Mask) -> tuple[Region, ...]:
     corner, box = _box(lungs, margin=2)
     image = coarse(volume.hu[box], volume.spacing_mm)
     parts = _parts(image, image.coarsened(lungs[box]))
-    thick = [p for p in parts if p.slenderness <= _SLENDER and p.score >= _LEAST_SCORE]
+    thick = [p for p in parts if p.slenderness <= _SLENDER and p.score >= _LEAST_FURTHER]
+    if all(p.score < _LEAST_SCORE for p in thick):
+        return ()
     lesions = _joined(sorted(thick, key=lambda p: -p.score), image)
     found = (_region(lesion, image, volume, lungs, corner) for lesion in lesions[:MOST_CANDIDATES])
     return tuple(region for region in found if region is not None)
@@ -147,6 +152,7 @@ def _part(core: Mask, rest: Mask, tissue: Mask, lungs: Mask, radius_mm: float, s
         elongation=elongation(whole, spacing_mm),
         lateral=_lateral(whole, box, lungs),
         slenderness=max(length, _VERTICAL * height) / (2.0 * radius_mm),
+        flatness=min(1.0, 1.5 * height / length) ** 2,
     )
 
 

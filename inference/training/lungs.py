@@ -162,7 +162,7 @@ def write_card(out: Path, training_data: str, real: Path | None) -> None:
     (out / CARD).unlink(missing_ok=True)  # it was for other weights
     card = LungCard(
         name="sedas-lungs",
-        version="1",
+        version="2",
         manufacturer="sedas-node",
         lung_labels=("lung",),
         training_data=training_data,
@@ -175,7 +175,7 @@ def write_card(out: Path, training_data: str, real: Path | None) -> None:
                 "The lungs of the real ones are not drawn by readers, and small faults seen in them were left:"
                 " a border of the heart beside the left lower lobe, a speck of gas in the stomach, one section above an apex."
             ),
-            "Solid tumours of real patients are mostly given back by rules of shape after the network, not found by it.",
+            "Of real patients with a solid tumour it has seen one; what it leaves out of the lungs is given back by rules of shape.",
             "It has seen no pleural effusion, pneumothorax, lung resection or child.",
         ),
         licence="Apache-2.0",
@@ -229,7 +229,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--real", type=Path, help="folder with the real series of the model card")
     parser.add_argument("--work", type=Path, help="keep nnU-Net's folders here")
     parser.add_argument("--phantoms", type=int, default=110)
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--iterations", type=int, default=50, help="per epoch")
     parser.add_argument("--processes", type=int, default=2, help="that draw the phantoms")
     parser.add_argument("--threads", type=int, default=2)

@@ -65,22 +65,54 @@ def in_lung(tissue: Mask, spacing_mm: Spacing) -> CtVolume:
     return replace(as_volume(small_chest()), hu=hu, spacing_mm=spacing_mm, positions_mm=POSITIONS[: len(hu)])
 
 
-@pytest.mark.parametrize("spacing_mm", [(1.0, 1.4, 1.4), (2.5, 1.4, 1.4), (5.0, 1.4, 1.4), (8.0, 1.4, 1.4)])
+SPACINGS = [(1.0, 1.4, 1.4), (2.5, 1.4, 1.4), (5.0, 1.4, 1.4), (8.0, 1.4, 1.4)]
+
+
+@pytest.mark.parametrize("spacing_mm", SPACINGS)
 def test_a_ball_is_a_candidate_and_a_tube_as_thick_is_none(spacing_mm: Spacing) -> None:
-    shape = (round(120 / spacing_mm[0]), 96, 96)
-    z, y, x = (
-        np.arange(n).reshape(s) for n, s in zip(shape, [(-1, 1, 1), (1, -1, 1), (1, 1, -1)], strict=True)
-    )
-    aside, ahead, up = (x - 20) * spacing_mm[2], (y - 48) * spacing_mm[1], (z - shape[0] // 2) * spacing_mm[0]
-    ball = aside**2 + ahead**2 + up**2 < 9.0**2
-    tube = (aside**2 + ahead**2 < 9.0**2) & (abs(up) < 45.0)
-    lungs = np.ones(shape, dtype=np.bool_)
+    ball, tube = spheroid(spacing_mm), spheroid(spacing_mm, reach_mm=(45.0, 9.0, 9.0), power=20)
+    lungs = np.ones_like(ball)
     (region,) = select_automatically(in_lung(ball, spacing_mm), lungs, ()).regions
     assert region.target.size_mm == pytest.approx(18.0, abs=3.0)
-    middle = shape[0] // 2
-    assert middle in region.shown
+    assert len(ball) // 2 in region.shown
     assert len(region.shown) * spacing_mm[0] == pytest.approx(18.0, abs=1.5 * spacing_mm[0] + 2.0)
     assert not select_automatically(in_lung(tube, spacing_mm), lungs, ()).regions
+
+
+def test_what_one_thick_slice_shows_of_a_border_comes_after_a_smaller_nodule() -> None:
+    spacing_mm = (10.0, 1.4, 1.4)
+    ball, plate = spheroid(spacing_mm), spheroid(spacing_mm, (6.0, 14.0, 14.0), ahead_mm=-40.0)
+    assert plate.any(axis=(1, 2)).sum() == 1
+    assert plate.sum() > ball.sum()
+    first, second = select_automatically(in_lung(ball | plate, spacing_mm), np.ones_like(ball), ()).regions
+    assert centre(second)[1] - centre(first)[1] == pytest.approx(40.0, abs=1.5)
+
+
+@pytest.mark.parametrize("spacing_mm", SPACINGS[1:3])
+def test_a_small_nodule_is_listed_beside_a_target_and_is_none_itself(spacing_mm: Spacing) -> None:
+    large, small = spheroid(spacing_mm), spheroid(spacing_mm, (5.0, 5.0, 5.0), ahead_mm=-40.0)
+    lungs = np.ones_like(large)
+    assert not select_automatically(in_lung(small, spacing_mm), lungs, ()).regions
+    first, second = select_automatically(in_lung(large | small, spacing_mm), lungs, ()).regions
+    assert centre(second)[1] - centre(first)[1] == pytest.approx(40.0, abs=1.5)
+
+
+def spheroid(
+    spacing_mm: Spacing,
+    reach_mm: Position = (9.0, 9.0, 9.0),
+    *,
+    ahead_mm: float = 0.0,
+    power: int = 2,
+) -> Mask:
+    """z, y, x: to one side of a block of 120 x 134 x 134 mm; a high power gives it flat ends."""
+    shape = (round(120 / spacing_mm[0]), 96, 96)
+    centre_mm = (shape[0] // 2 * spacing_mm[0], 48 * spacing_mm[1] - ahead_mm, 20 * spacing_mm[2])
+    axes = (
+        (np.arange(n) * s - c) / r for n, s, c, r in zip(shape, spacing_mm, centre_mm, reach_mm, strict=True)
+    )
+    z, y, x = np.meshgrid(*axes, indexing="ij", sparse=True)
+    body: Mask = (np.abs(z) ** power + (y**2 + x**2)) < 1.0
+    return body
 
 
 def test_nothing_is_found_without_lungs() -> None:
