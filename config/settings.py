@@ -117,6 +117,13 @@ class Release(Section):
     when: ReleaseTime = ReleaseTime.AT_ONCE
 
 
+class Results(Section):
+    """Result objects beside the report and its pictures; the destinations must take their SOP classes."""
+
+    segmentation: bool = False  # a Segmentation of lungs and target, in the scored slices
+    key_objects: bool = False  # a Key Object Selection of the key slices
+
+
 class Destination(Section):
     """A storage SCP that results are sent to."""
 
@@ -158,5 +165,6 @@ class Settings(Section):
     inference: Inference = Inference()
     worker: Worker = Worker()
     release: Release = Release()
+    results: Results = Results()
     delivery: Delivery = Delivery()
     ticks: Ticks = Ticks()

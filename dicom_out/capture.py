@@ -11,6 +11,7 @@ from dicom_out import codes
 from dicom_out.header import SourceSeries, copy
 from dicom_out.identity import Kind, Provenance, ResultName
 from dicom_out.lettering import Caption, lettered
+from dicom_out.references import pass_on_lossy_compression, reference, slab, source_image
 from dicom_out.render import STRENGTH, WINDOW_LEVEL_HU, WINDOW_WIDTH_HU, picture
 from dicom_out.stamp import stamp
 from dicom_out.statements import model_statements, percent
@@ -31,7 +32,6 @@ _GEOMETRY = (
     "AcquisitionDate",
     "AcquisitionTime",
 )
-_LOSSY = ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod")
 
 
 def key_slices(analysis: Analysis) -> tuple[ScoredSlice, ...]:
@@ -135,13 +135,10 @@ def _derive(ds: Dataset, scored: ScoredSlice, series: SourceSeries) -> None:
     ds.DerivationDescription = _derivation(scored)
     if scored.heat is not None:
         ds.DerivationCodeSequence = [CodedConcept.from_code(codes.GRAD_CAM)]
-    slab = [series[uid] for uid in dict.fromkeys((scored.sop_instance_uid, *scored.source_uids))]
-    ds.SourceImageSequence = [_source_image(source) for source in slab]
-    ds.ReferencedSeriesSequence = [_referenced_series(slab)]
-    lossy = next((source for source in slab if source.get("LossyImageCompression") == "01"), None)
-    ds.LossyImageCompression = "00"
-    if lossy is not None:
-        copy(lossy, ds, _LOSSY)
+    sources = slab(scored, series)
+    ds.SourceImageSequence = [source_image(source) for source in sources]
+    ds.ReferencedSeriesSequence = [_referenced_series(sources)]
+    pass_on_lossy_compression(sources, ds)
 
 
 def _derivation(scored: ScoredSlice) -> str:
@@ -154,22 +151,8 @@ def _derivation(scored: ScoredSlice) -> str:
     )
 
 
-def _source_image(source: Dataset) -> Dataset:
-    item = _reference(source)
-    item.PurposeOfReferenceCodeSequence = [CodedConcept.from_code(codes.SOURCE_IMAGE)]
-    item.SpatialLocationsPreserved = "YES"
-    return item
-
-
-def _referenced_series(slab: list[Dataset]) -> Dataset:
+def _referenced_series(sources: list[Dataset]) -> Dataset:
     item = Dataset()
-    item.SeriesInstanceUID = slab[0].SeriesInstanceUID
-    item.ReferencedInstanceSequence = [_reference(source) for source in slab]
-    return item
-
-
-def _reference(source: Dataset) -> Dataset:
-    item = Dataset()
-    item.ReferencedSOPClassUID = source.SOPClassUID
-    item.ReferencedSOPInstanceUID = source.SOPInstanceUID
+    item.SeriesInstanceUID = sources[0].SeriesInstanceUID
+    item.ReferencedInstanceSequence = [reference(source) for source in sources]
     return item

@@ -74,6 +74,8 @@ LIMITATION = Code("LIMIT", PRIVATE_SCHEME, "Limitation")
 MODEL_STATEMENT = Code("MODEL", PRIVATE_SCHEME, "Statement of the model")
 
 # algorithms and equipment
+MANUAL_PROCESSING = Code("123109", "DCM", "Manual Processing")  # CID 7162
+MORPHOLOGICAL_OPERATIONS = Code("123104", "DCM", "Morphological Operations")  # CID 7162
 ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")  # CID 7162
 PROCESSING_EQUIPMENT = Code("109102", "DCM", "Processing Equipment")  # CID 7005
 
@@ -82,6 +84,13 @@ VISUAL_EXPLANATION = Code("130401", "DCM", "Visual explanation")
 ILLUSTRATION = Code("121200", "DCM", "Illustration of ROI")  # CID 7003
 GRAD_CAM = Code("130403", "DCM", "Gradient-weighted class activation")  # CID 217
 SOURCE_IMAGE = Code("121322", "DCM", "Source image for image processing operation")  # CID 7202
+
+# segments and key objects
+ANATOMICAL_STRUCTURE = Code("91723000", "SCT", "Anatomical Structure")  # CID 7150
+ABNORMAL_STRUCTURE = Code("49755003", "SCT", "Morphologically Abnormal Structure")  # CID 7150
+SPATIAL_CONCEPT = Code("309825002", "SCT", "Spatial and Relational Concept")  # CID 7150
+SELECTED_REGION = Code("111099", "DCM", "Selected region")
+FOR_RESEARCH = Code("113009", "DCM", "For Research")  # CID 7010
 
 
 def finding(analysis: Analysis) -> Code | None:

@@ -1,5 +1,7 @@
 """An analysis becomes DICOM: a picture of each key slice, and the report that refers to them.
 
+On request a Segmentation and a Key Object Selection stand beside them.
+
 The same analysis, headers and provenance give the same bytes: no random number and no clock is read.
 """
 
@@ -13,15 +15,31 @@ from dicom_out.capture import captures
 from dicom_out.durable import write_durably
 from dicom_out.header import SourceSeries
 from dicom_out.identity import Provenance
+from dicom_out.key_objects import key_object_selections
 from dicom_out.report import report
+from dicom_out.segmentation import segmentations
 from inference.findings import Analysis
 
 
-def encode(analysis: Analysis, sources: Sequence[Dataset], provenance: Provenance) -> tuple[Dataset, ...]:
-    """The pictures from feet to head and then the report; `sources` are the headers of the analysed series."""
+def encode(
+    analysis: Analysis,
+    sources: Sequence[Dataset],
+    provenance: Provenance,
+    *,
+    segmentation: bool = False,
+    key_objects: bool = False,
+) -> tuple[Dataset, ...]:
+    """The pictures from feet to head, what else is wanted, and then the report.
+
+    `sources` are the headers of the analysed series.
+    """
     series = SourceSeries.of(sources)
     pictures = tuple(captures(analysis, series, provenance))
-    return (*pictures, report(analysis, series, pictures, provenance))
+    further = (
+        *(segmentations(analysis, series, provenance) if segmentation else ()),
+        *(key_object_selections(analysis, series, provenance) if key_objects else ()),
+    )
+    return (*pictures, *further, report(analysis, series, pictures, further, provenance))
 
 
 def write(objects: Sequence[Dataset], folder: Path) -> list[Path]:

@@ -1,5 +1,6 @@
 """Algorithms as DICOM describes them: each fact once, so that the places of IHE AIR table 6.5.3.1-1 agree."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from highdicom.sr.coding import CodedConcept
@@ -13,9 +14,9 @@ from pydicom.sr.codedict import codes as standard
 from pydicom.sr.coding import Code
 
 from dicom_out import codes
-from dicom_out.identity import PRODUCT, device_uid
+from dicom_out.identity import PRODUCT, candidate_search, device_uid
 from dicom_out.statements import ascii_text, build
-from inference.findings import AlgorithmIdentity
+from inference.findings import AlgorithmIdentity, Analysis, SlicePolicy
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,14 @@ class Device:
 
 def _long_string(text: str) -> str:
     return ascii_text(text).replace("\\", "/").strip()[:64]
+
+
+def taking_part(analysis: Analysis, software_version: str) -> Iterator[AlgorithmIdentity]:
+    """The algorithms that an analysis was made with."""
+    yield analysis.classifier
+    yield analysis.segmenter
+    if analysis.slice_policy is SlicePolicy.AUTOMATIC:
+        yield candidate_search(software_version)
 
 
 def contributing_equipment(algorithm: AlgorithmIdentity, date_time: str) -> Dataset:

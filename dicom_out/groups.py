@@ -15,7 +15,6 @@ from highdicom.sr.templates import (
 from highdicom.sr.value_types import ImageContentItem, TextContentItem
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
-from pydicom.uid import Comprehensive3DSRStorage
 
 from dicom_out import codes
 from dicom_out.capture import key_slices
@@ -164,9 +163,7 @@ def _group(
     kind, number, title = tracking
     about_lesion = kind not in (Kind.LUNGS, Kind.CANDIDATE)
     return Group(
-        tracking_identifier=TrackingIdentifier(
-            uid=scope.name.uid(Comprehensive3DSRStorage, kind, number), identifier=title
-        ),
+        tracking_identifier=TrackingIdentifier(uid=scope.name.tracking_uid(kind, number), identifier=title),
         finding_type=codes.finding(scope.analysis) if about_lesion else None,
         finding_sites=[FindingSite(anatomic_location=codes.LUNG)],
         algorithm_id=None if algorithm is None else _identified(scope, algorithm),

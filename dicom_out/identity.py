@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID, uuid5
 
+from pydicom.uid import Comprehensive3DSRStorage
+
 from inference.findings import AlgorithmIdentity
 
 PRODUCT = "sedas-node"
@@ -42,6 +44,11 @@ class Kind(StrEnum):
     LUNGS = "lungs"
     KEY_SLICE = "key slice"
     ALL_SLICES = "all slices"
+    SEGMENTATION = "segmentation"
+    SEGMENTATION_SERIES = "segmentation series"
+    DIMENSIONS = "dimension organization"
+    KEY_OBJECTS = "key objects"
+    KEY_OBJECTS_SERIES = "key objects series"
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,10 @@ class ResultName:
         p = self.provenance
         source = (p.installation_id, self.study_instance_uid, self.series_instance_uid)
         return derived_uid(*source, p.generation, p.result_digest, sop_class_uid, kind, index)
+
+    def tracking_uid(self, kind: Kind, index: int = 0) -> str:
+        """Of what the report and other objects of the result speak of together (0062,0021)."""
+        return self.uid(Comprehensive3DSRStorage, kind, index)
 
 
 def result_digest(
@@ -113,3 +124,8 @@ def node_device_uid(installation_id: str) -> str:
 def candidate_search(software_version: str) -> AlgorithmIdentity:
     """The rule-based search that proposes targets: it has no weights, and its version is the software's."""
     return AlgorithmIdentity(name="Nodule candidate search", version=software_version, digest="")
+
+
+def mark_transfer(software_version: str) -> AlgorithmIdentity:
+    """What draws a region that was marked in the study on the grid of the analysed images."""
+    return AlgorithmIdentity(name="Transfer of marked regions", version=software_version, digest="")

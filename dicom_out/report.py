@@ -1,6 +1,6 @@
 """The Structured Report: TID 1500 in a Comprehensive 3D SR, with the evidence it rests on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import highdicom as hd
 from highdicom.sr.coding import CodedConcept
@@ -9,24 +9,32 @@ from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage
 
 from dicom_out import codes
-from dicom_out.equipment import observer
+from dicom_out.equipment import observer, taking_part
 from dicom_out.groups import Scope, measurement_groups
-from dicom_out.header import TYPE_2, SourceSeries
-from dicom_out.identity import Kind, Provenance, ResultName, candidate_search
+from dicom_out.header import SourceSeries
+from dicom_out.identity import Kind, Provenance, ResultName
+from dicom_out.references import stand_in
 from dicom_out.stamp import stamp
 from dicom_out.statements import NOT_REVIEWED
-from inference.findings import AlgorithmIdentity, Analysis, SlicePolicy
+from inference.findings import Analysis
 
 SERIES_NUMBER = 9002
 
 
 def report(
-    analysis: Analysis, series: SourceSeries, pictures: Sequence[Dataset], provenance: Provenance
+    analysis: Analysis,
+    series: SourceSeries,
+    pictures: Sequence[Dataset],
+    further: Sequence[Dataset],
+    provenance: Provenance,
 ) -> Dataset:
-    """The report on one analysis; `pictures` are those of its key slices, in their order."""
+    """The report on one analysis; `pictures` are those of its key slices, in their order.
+
+    What is `further` in the result stands among the evidence (PS3.3 C.17.2), so that the report leads to it.
+    """
     name = ResultName(analysis.study_instance_uid, analysis.series_instance_uid, provenance)
     scope = Scope(analysis, series, tuple(pictures), name)
-    evidence = [_stand_in(ds) for ds in (*series.by_uid.values(), *pictures)]
+    evidence = [stand_in(ds) for ds in (*series.by_uid.values(), *pictures, *further)]
     ds = hd.sr.Comprehensive3DSR(
         evidence=evidence,
         content=_content(scope),
@@ -41,25 +49,8 @@ def report(
         series_description="AI RESEARCH report PIMA/IPN",
     )
     ds.CompletionFlagDescription = NOT_REVIEWED
-    stamp(ds, series.reference, provenance, _algorithms(analysis, provenance))
+    stamp(ds, series.reference, provenance, taking_part(analysis, provenance.software_version))
     return ds
-
-
-def _algorithms(analysis: Analysis, provenance: Provenance) -> Iterator[AlgorithmIdentity]:
-    yield analysis.classifier
-    yield analysis.segmenter
-    if analysis.slice_policy is SlicePolicy.AUTOMATIC:
-        yield candidate_search(provenance.software_version)
-
-
-def _stand_in(ds: Dataset) -> Dataset:
-    """An object's identity without its header: highdicom refuses odd values, and `stamp` copies the real ones."""
-    stand_in = Dataset()
-    for keyword in TYPE_2:
-        setattr(stand_in, keyword, None)
-    for keyword in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
-        setattr(stand_in, keyword, ds[keyword].value)
-    return stand_in
 
 
 def _content(scope: Scope) -> MeasurementReport:

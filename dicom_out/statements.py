@@ -42,6 +42,11 @@ def model_statements(analysis: Analysis) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ascii_text(sentence) for sentence in said))
 
 
+def caution(analysis: Analysis) -> str:
+    """What an object without room for single statements says in one text."""
+    return " ".join((DISCLAIMER, *selection(analysis), *model_statements(analysis)))
+
+
 def build(algorithm: AlgorithmIdentity) -> tuple[str, ...]:
     """Which weights exactly; nothing for an algorithm that has none."""
     return (ascii_text(f"sha256 {algorithm.digest}"),) if algorithm.digest else ()

@@ -89,7 +89,13 @@ def process(
         software_version=version("sedas-node"),
     )
     sources = [dcmread(i.path, stop_before_pixels=True) for i in inputs]
-    objects = encode.encode(released(settings.release, analysis), sources, provenance)
+    objects = encode.encode(
+        released(settings.release, analysis),
+        sources,
+        provenance,
+        segmentation=settings.results.segmentation,
+        key_objects=settings.results.key_objects,
+    )
     made = tuple(_made(path) for path in encode.write(objects, folder))
     ended = time.perf_counter()
     return Outcome(analysis, digest, made, encode_s=ended - encoding, total_s=ended - started)
@@ -112,7 +118,7 @@ def _digest(
         annotation_digests=[a.sha256 for a in annotations],
         bundle_digest=analysis.classifier.digest,
         segmenter_digest=analysis.segmenter.digest,
-        settings=f"release={shown} {moving}",
+        settings=f"release={shown} {moving} {settings.results.model_dump_json()}",
         software_version=version("sedas-node"),
         at=origin.at,
     )

@@ -22,12 +22,12 @@ def dciodvfy(path: Path) -> list[str]:
     return [s for s in lines if s.startswith(("Error", "Warning")) and not _NO_FINDING.search(s)]
 
 
-def pixelmed(path: Path) -> list[str]:
+def pixelmed(path: Path, template: str = "TID_1500") -> list[str]:
     """Errors of PixelMed's SR validator; its silence counts only after it has recognised the template."""
     program = require("DicomSRValidator")
     said = _run(program, "-checkcontentitemorder", "-checktemplateid", str(path)).splitlines()
     found = [line for line in said if line.startswith("Error")]
-    recognised = any("Found Root Template TID_1500" in line for line in said)
+    recognised = any(f"Found Root Template {template}" in line for line in said)
     return found if recognised else [*found, "the root template was not recognised"]
 
 

@@ -78,7 +78,7 @@ def encoded(headers: list[Dataset], change: Callable[[Analysis], Analysis] = lam
     return encode(change(analysis_of(headers)), headers, PROVENANCE)
 
 
-def _slabs(analysis: Analysis) -> Analysis:
+def slabs(analysis: Analysis) -> Analysis:
     uids = [scored.sop_instance_uid for scored in analysis.slices]
     slices = (
         replace(s, source_uids=tuple(uids[max(0, i - 1) : i + 2])) for i, s in enumerate(analysis.slices)
@@ -94,7 +94,7 @@ def _calibrated(analysis: Analysis) -> Analysis:
     return replace(analysis, calibration="Calibrated at patient level on 120 patients of one site.")
 
 
-def _slices_only(analysis: Analysis) -> Analysis:
+def slices_only(analysis: Analysis) -> Analysis:
     """As of a radiologist's key objects: they name slices and no place."""
     slices = (replace(s, lesion=np.zeros_like(s.lesion)) for s in analysis.slices)
     return replace(
@@ -125,8 +125,8 @@ VARIANTS: dict[str, Callable[[], Objects]] = {
     "no target": _none,
     "abstained": lambda: encoded(ct_headers(), _abstained),
     "calibrated": lambda: encoded(ct_headers(), _calibrated),
-    "marked slices": lambda: encoded(ct_headers(), _slices_only),
-    "slabs": lambda: encoded(ct_headers(), _slabs),
+    "marked slices": lambda: encoded(ct_headers(), slices_only),
+    "slabs": lambda: encoded(ct_headers(), slabs),
     "small": lambda: encoded(ct_headers(rows=64, columns=64)),
     "oblong": lambda: encoded(ct_headers(rows=512, columns=300)),
     "no type 2": lambda: encoded(headers_without(*TYPE_2)),

@@ -6,13 +6,14 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
 from config.settings import Settings
 from db import audit, instances, jobs, results
 from db.models import Job, Result
-from db.session import Sessions, installation_id
+from db.session import Sessions, installation_id, open_database
 from db.states import Event, State
 from dicom_out.identity import Provenance, device_uid
 from dicom_out.stamp import stamp
@@ -31,7 +32,7 @@ from tests.annotation_objects import (
     key_objects,
     segmentation,
 )
-from tests.models import QUICK_SETTINGS
+from tests.models import QUICK, QUICK_SETTINGS
 
 NOTHING_NEW = "nothing new to analyse since generation 1"
 
@@ -195,6 +196,44 @@ def test_what_does_not_count_selects_nothing_and_is_analysed_no_second_time(
     said = "\n".join(site.said("annotation does not count"))
     for reason in ("a result of this product", "an algorithm made it", "is a lesion", "a rejection note"):
         assert reason in said
+
+
+@pytest.mark.parametrize("algorithms", [False, True])
+def test_the_nodes_own_segmentation_and_key_objects_select_nothing_here_or_elsewhere(
+    chest: Case, sessions: Sessions, rules: Settings, now: datetime, tmp_path: Path, algorithms: bool
+) -> None:
+    making = Settings.model_validate(
+        rules.model_dump()
+        | {
+            "results": {"segmentation": True, "key_objects": True},
+            "inference": QUICK.model_dump() | {"algorithm_annotations": algorithms},
+        }
+    )
+    site = Site(sessions, making, now)
+    site.receives(*chest.files, segmentation(chest.slices, [chest.lesion]))
+    (first,) = site.analyses(app.in_process(making))
+    made = [dcmread(path) for path in making.storage.outbox.rglob("*.dcm")]
+    further = [ds for ds in made if ds.Modality in ("SEG", "KO")]
+    assert [s.SegmentLabel for ds in further if ds.Modality == "SEG" for s in ds.SegmentSequence] == [
+        "Lungs",
+        "Target, marked in the study",
+    ]
+    assert len(further) == 2
+    site.receives(*further)
+    assert [job.generation for job in site.considers()] == [1]  # known by their UIDs
+    for ds in further:
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+        site.receives(ds)
+        *_, last = site.considers()
+        assert (last.state, last.reason) == (State.REJECTED, NOTHING_NEW)
+    assert first.state is State.DONE
+    elsewhere = Site(open_database(f"sqlite:///{tmp_path / 'elsewhere.sqlite'}"), making, now)
+    elsewhere.receives(*further, *chest.files)
+    (job,) = elsewhere.considers()
+    assert elsewhere.inputs(job) == set(uids(chest.slices))
+    assert (
+        len([s for s in elsewhere.said("annotation does not count") if "a result of this product" in s]) == 2
+    )
 
 
 def test_an_algorithms_annotation_counts_where_the_site_says_so(

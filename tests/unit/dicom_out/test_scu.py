@@ -11,7 +11,9 @@ from pydicom.uid import (
     CTImageStorage,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
+    KeyObjectSelectionDocumentStorage,
     SecondaryCaptureImageStorage,
+    SegmentationStorage,
 )
 from pynetdicom import AE, evt
 from pynetdicom.events import Event, EventHandlerType
@@ -152,6 +154,17 @@ def test_a_class_that_is_not_taken_does_not_keep_the_others_back(
         results = list(send_files([*report, *pictures], peer, timeout_s=10))
     assert [r.outcome for r in results] == [Outcome.REFUSED, *[Outcome.STORED] * len(pictures)]
     assert "Comprehensive 3D SR" in results[0].answer
+
+
+def test_a_segmentation_and_key_objects_are_offered_and_taken(tmp_path: Path) -> None:
+    headers = ct_headers(3, rows=64, columns=64)
+    analysis = analysis_of(headers, scored=slice(0, 3))
+    objects = encode(analysis, headers, PROVENANCE, segmentation=True, key_objects=True)
+    classes = [SegmentationStorage, KeyObjectSelectionDocumentStorage]
+    files = write([ds for ds in objects if ds.SOPClassUID in classes], tmp_path)
+    assert {context.abstract_syntax for context in contexts(files)} == set(classes)
+    with _peer(lambda _: 0x0000, sop_classes=classes) as peer:
+        assert [r.outcome for r in send_files(files, peer, timeout_s=10)] == [Outcome.STORED] * 2
 
 
 def test_an_abort_leaves_the_rest_for_another_try(pictures: list[Path]) -> None:

@@ -33,5 +33,10 @@ def test_a_setting_that_moves_a_result_gives_another_digest(name: str, value: ob
     assert digest(inference={name: value}) != digest()
 
 
+@pytest.mark.parametrize("name", ["segmentation", "key_objects"])
+def test_what_else_is_made_gives_another_digest(name: str) -> None:
+    assert digest(results={name: True}) != digest()
+
+
 def test_what_is_released_gives_another_digest() -> None:
     assert digest(release={"automatic": "candidates"}) != digest()
