@@ -78,6 +78,7 @@ ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")  # CI
 PROCESSING_EQUIPMENT = Code("109102", "DCM", "Processing Equipment")  # CID 7005
 
 # pictures
+SUMMARY_CARD = Code("CARD", PRIVATE_SCHEME, "Summary card")  # of the whole result; no standard code says that
 VISUAL_EXPLANATION = Code("130401", "DCM", "Visual explanation")
 ILLUSTRATION = Code("121200", "DCM", "Illustration of ROI")  # CID 7003
 GRAD_CAM = Code("130403", "DCM", "Gradient-weighted class activation")  # CID 217

@@ -1,4 +1,4 @@
-"""An analysis becomes DICOM: a picture of each key slice, and the report that refers to them.
+"""An analysis becomes DICOM: a summary card, a picture of each key slice, and the report that refers to them.
 
 The same analysis, headers and provenance give the same bytes: no random number and no clock is read.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 
 from dicom_out.capture import captures
+from dicom_out.card import card
 from dicom_out.durable import write_durably
 from dicom_out.header import SourceSeries
 from dicom_out.identity import Provenance
@@ -18,10 +19,11 @@ from inference.findings import Analysis
 
 
 def encode(analysis: Analysis, sources: Sequence[Dataset], provenance: Provenance) -> tuple[Dataset, ...]:
-    """The pictures from feet to head and then the report; `sources` are the headers of the analysed series."""
+    """The card, the pictures from feet to head, the report; `sources` are the headers of the analysed series."""
     series = SourceSeries.of(sources)
     pictures = tuple(captures(analysis, series, provenance))
-    return (*pictures, report(analysis, series, pictures, provenance))
+    summary = card(analysis, series, provenance)
+    return (summary, *pictures, report(analysis, series, summary, pictures, provenance))
 
 
 def write(objects: Sequence[Dataset], folder: Path) -> list[Path]:

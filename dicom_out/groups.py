@@ -40,6 +40,7 @@ class Scope:
 
     analysis: Analysis
     series: SourceSeries
+    card: Dataset
     pictures: tuple[Dataset, ...]  # of the key slices, in their order
     name: ResultName
 
@@ -85,7 +86,8 @@ def _result(scope: Scope) -> Group:
     _say(group, codes.NOT_ASSESSED, (quality.text for quality in analysis.abstained_for))
     _say(group, codes.CALIBRATION, (analysis.calibration,) if analysis.calibration else ())
     _say(group, codes.INPUT_QUALITY, (quality.text for quality in analysis.input_quality))
-    _say(group, codes.LIMITATION, LIMITATIONS)
+    _say(group, codes.LIMITATION, (*LIMITATIONS, *analysis.classifier.limits))
+    _show(group, codes.SUMMARY_CARD, scope.card)
     return group
 
 
@@ -129,14 +131,7 @@ def _key_slice(scope: Scope, scored: ScoredSlice, picture: Dataset, number: int)
         measurements=list(_slice_measurements(scope, scored)),
         images=scored.source_uids,
     )
-    group[0].ContentSequence.append(
-        ImageContentItem(
-            name=codes.ILLUSTRATION if scored.heat is None else codes.VISUAL_EXPLANATION,
-            referenced_sop_class_uid=picture.SOPClassUID,
-            referenced_sop_instance_uid=picture.SOPInstanceUID,
-            relationship_type=RelationshipTypeValues.CONTAINS,
-        )
-    )
+    _show(group, codes.ILLUSTRATION if scored.heat is None else codes.VISUAL_EXPLANATION, picture)
     return group
 
 
@@ -211,3 +206,14 @@ def _say(group: Group, name: Code, sentences: Iterable[str]) -> None:
                 name=name, value=ascii_text(sentence), relationship_type=RelationshipTypeValues.CONTAINS
             )
         )
+
+
+def _show(group: Group, name: Code, picture: Dataset) -> None:
+    group[0].ContentSequence.append(
+        ImageContentItem(
+            name=name,
+            referenced_sop_class_uid=picture.SOPClassUID,
+            referenced_sop_instance_uid=picture.SOPInstanceUID,
+            relationship_type=RelationshipTypeValues.CONTAINS,
+        )
+    )

@@ -36,6 +36,8 @@ class Kind(StrEnum):
     REPORT_SERIES = "report series"
     PICTURE = "picture"
     PICTURE_SERIES = "picture series"
+    CARD = "summary card"
+    CARD_SERIES = "summary card series"
     RESULT = "patient-level result"
     TARGET = "target"
     CANDIDATE = "candidate"

@@ -21,12 +21,16 @@ SERIES_NUMBER = 9002
 
 
 def report(
-    analysis: Analysis, series: SourceSeries, pictures: Sequence[Dataset], provenance: Provenance
+    analysis: Analysis,
+    series: SourceSeries,
+    card: Dataset,
+    pictures: Sequence[Dataset],
+    provenance: Provenance,
 ) -> Dataset:
     """The report on one analysis; `pictures` are those of its key slices, in their order."""
     name = ResultName(analysis.study_instance_uid, analysis.series_instance_uid, provenance)
-    scope = Scope(analysis, series, tuple(pictures), name)
-    evidence = [_stand_in(ds) for ds in (*series.by_uid.values(), *pictures)]
+    scope = Scope(analysis, series, card, tuple(pictures), name)
+    evidence = [_stand_in(ds) for ds in (*series.by_uid.values(), card, *pictures)]
     ds = hd.sr.Comprehensive3DSR(
         evidence=evidence,
         content=_content(scope),

@@ -67,6 +67,7 @@ class AlgorithmIdentity:
     digest: str  # sha256, hexadecimal
     manufacturer: str = "sedas-node"
     statements: tuple[str, ...] = ()  # what every output made with it must say
+    limits: tuple[str, ...] = ()  # what must be known to judge it
 
 
 @dataclass(frozen=True)

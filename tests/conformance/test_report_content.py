@@ -10,7 +10,7 @@ from pydicom.uid import UID
 from dicom_out import codes
 from dicom_out.statements import DISCLAIMER, LIMITATIONS
 from inference.findings import QualityCode
-from tests.analyses import DEMONSTRATION
+from tests.analyses import DEMONSTRATION, LIMIT
 from tests.conformance.variants import NAMES, VARIANTS, Objects, encoded, headers_with, named, result
 
 DEVICE_UID, DEVICE_MANUFACTURER, DEVICE_MODEL = "121012", "121014", "121015"
@@ -153,7 +153,7 @@ def test_disclaimer_model_statements_and_limits_are_said(objects: Objects) -> No
     *pictures, report = objects
     assert text(report, codes.COMMENT)[0] == DISCLAIMER
     assert text(report, codes.MODEL_STATEMENT) == [DEMONSTRATION]
-    assert text(report, codes.LIMITATION) == list(LIMITATIONS)
+    assert text(report, codes.LIMITATION) == [*LIMITATIONS, LIMIT]
     assert text(report, codes.INPUT_QUALITY) == ["Slices are 8.0 mm thick; the model expects 5.0 mm."]
     for picture in pictures:
         assert "RESEARCH USE ONLY - NOT FOR DIAGNOSIS" in picture.ImageComments
@@ -193,11 +193,12 @@ def test_consistency_and_calibration_are_said_beside_the_probability() -> None:
 
 
 def test_an_unconfirmed_candidate_is_named_so_on_every_object() -> None:
-    *pictures, report = result("scored")
+    card, *pictures, report = result("scored")
     policy = named_by(groups(report)[0], codes.SLICE_SELECTION)[0].ConceptCodeSequence[0]
     assert policy.CodeMeaning == "Unconfirmed automatic candidate"
     assert "unconfirmed automatic candidate" in text(report, codes.COMMENT)[1]
     assert all("unconfirmed target" in picture.ImageComments for picture in pictures)
+    assert policy.CodeMeaning in card.ImageComments
 
 
 def test_a_finding_stands_only_where_a_target_was_marked() -> None:
@@ -215,6 +216,19 @@ def test_a_finding_stands_only_where_a_target_was_marked() -> None:
         "marked nodule": {codes.NODULE.value},
         "marked mass": {codes.MASS.value},
     }
+
+
+def test_the_result_refers_to_its_summary_card(objects: Objects) -> None:
+    (item,) = named_by(groups(objects[-1])[0], codes.SUMMARY_CARD)
+    assert item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == objects[0].SOPInstanceUID
+
+
+def test_a_card_lies_on_no_slice(objects: Objects) -> None:
+    card = objects[0]
+    for keyword in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "FrameOfReferenceUID"):
+        assert keyword not in card
+    assert card["PatientOrientation"].is_empty
+    assert {i.SpatialLocationsPreserved for i in card.get("SourceImageSequence", ())} <= {"NO"}
 
 
 def test_heat_is_a_visual_explanation_and_an_outline_is_not() -> None:
