@@ -47,6 +47,7 @@ POLICIES = {
     SlicePolicy.AUTOMATIC: Code("AUTOMATIC", PRIVATE_SCHEME, "Unconfirmed automatic candidate"),
     SlicePolicy.NONE: Code("NONE", PRIVATE_SCHEME, "No target found"),
 }
+SELECTED_BY = Code("SELECTEDBY", PRIVATE_SCHEME, "Slices selected by")
 POSITION = Code("POSITION", PRIVATE_SCHEME, "Position of the centre")
 CALIBRATION = Code("CALIBRATION", PRIVATE_SCHEME, "Calibration")
 NOT_ASSESSED = Code("NOTASSESSED", PRIVATE_SCHEME, "Not assessed because")

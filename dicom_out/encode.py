@@ -18,12 +18,20 @@ from dicom_out.report import report
 from inference.findings import Analysis
 
 
-def encode(analysis: Analysis, sources: Sequence[Dataset], provenance: Provenance) -> tuple[Dataset, ...]:
-    """The card, the pictures from feet to head, the report; `sources` are the headers of the analysed series."""
+def encode(
+    analysis: Analysis,
+    sources: Sequence[Dataset],
+    provenance: Provenance,
+    annotations: Sequence[Dataset] = (),
+) -> tuple[Dataset, ...]:
+    """The card, the pictures from feet to head, the report.
+
+    `sources` are the headers of the analysed series, `annotations` those of the objects that marked it.
+    """
     series = SourceSeries.of(sources)
     pictures = tuple(captures(analysis, series, provenance))
     summary = card(analysis, series, provenance)
-    return (summary, *pictures, report(analysis, series, summary, pictures, provenance))
+    return (summary, *pictures, report(analysis, series, (summary, *pictures), provenance, annotations))
 
 
 def write(objects: Sequence[Dataset], folder: Path) -> list[Path]:

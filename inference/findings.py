@@ -79,6 +79,14 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """The annotation object that the target is taken from; of a segmentation, from which of its segments."""
+
+    sop_instance_uid: str
+    segment: int | None
+
+
+@dataclass(frozen=True)
 class Consistency:
     """How much the score moves with what should not matter. No confidence, and never named one."""
 
@@ -132,6 +140,7 @@ class Analysis:
     classifier: AlgorithmIdentity
     segmenter: AlgorithmIdentity
     timings_s: Timings
+    selected_by: Mark | None = None  # what the slices were selected by, if they are annotated
 
     def without_score(self) -> "Analysis":
         """The same findings with no class and no number: where to look, and nothing else."""
