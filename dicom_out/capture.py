@@ -5,22 +5,19 @@ from collections.abc import Iterator
 import highdicom as hd
 from highdicom.sr.coding import CodedConcept
 from pydicom.dataset import Dataset
-from pydicom.uid import SecondaryCaptureImageStorage
 
 from dicom_out import codes
 from dicom_out.header import SourceSeries, copy
 from dicom_out.identity import Kind, Provenance, ResultName
 from dicom_out.lettering import Caption, lettered
-from dicom_out.references import pass_on_lossy_compression, reference, slab, source_image
+from dicom_out.references import slab
 from dicom_out.render import STRENGTH, WINDOW_LEVEL_HU, WINDOW_WIDTH_HU, picture
-from dicom_out.stamp import stamp
+from dicom_out.secondary import HEADING, WARNING, Place, derive, secondary_capture
 from dicom_out.statements import model_statements, percent
 from inference.findings import Analysis, ScoredSlice, SlicePolicy
 
 MOST_KEY_SLICES = 5
 SERIES_NUMBER = 9001
-HEADING = "AI RESEARCH"
-WARNING = ("RESEARCH USE ONLY", "NOT FOR DIAGNOSIS")
 
 _GEOMETRY = (
     "PixelSpacing",
@@ -58,29 +55,19 @@ def _capture(
     analysis: Analysis, scored: ScoredSlice, number: int, series: SourceSeries, provenance: Provenance
 ) -> Dataset:
     source = series[scored.sop_instance_uid]
-    name = ResultName(analysis.study_instance_uid, analysis.series_instance_uid, provenance)
-    orientation = [float(cosine) for cosine in source.ImageOrientationPatient]
-    pixels = lettered(picture(scored), caption(analysis, scored), scored.lungs | scored.lesion)
-    ds = hd.sc.SCImage(
-        pixel_array=pixels,
-        photometric_interpretation="RGB",
-        bits_allocated=8,
-        coordinate_system="PATIENT",
-        study_instance_uid=analysis.study_instance_uid,
-        series_instance_uid=name.uid(SecondaryCaptureImageStorage, Kind.PICTURE_SERIES),
-        series_number=SERIES_NUMBER,
-        sop_instance_uid=name.uid(SecondaryCaptureImageStorage, Kind.PICTURE, number),
-        instance_number=number,
-        manufacturer="",
-        patient_orientation=patient_orientation(orientation),
+    ds = secondary_capture(
+        lettered(picture(scored), caption(analysis, scored), scored.lungs | scored.lesion),
+        Place(Kind.PICTURE_SERIES, SERIES_NUMBER, Kind.PICTURE, number),
+        ResultName(analysis.study_instance_uid, analysis.series_instance_uid, provenance),
+        source,
+        (analysis.classifier, analysis.segmenter),
     )
-    stamp(ds, source, provenance, (analysis.classifier, analysis.segmenter))
     _place(ds, source)
     _describe(ds, analysis, scored)
-    _derive(ds, scored, series)
-    ds["PixelData"].VR = "OB"  # pydicom settles it only while it decodes everything anew
-    ds.DateOfSecondaryCapture = ds.ContentDate
-    ds.TimeOfSecondaryCapture = ds.ContentTime
+    ds.DerivationDescription = _derivation(scored)
+    if scored.heat is not None:
+        ds.DerivationCodeSequence = [CodedConcept.from_code(codes.GRAD_CAM)]
+    derive(ds, slab(scored, series), aligned=True)
     return ds
 
 
@@ -109,6 +96,8 @@ def patient_orientation(image_orientation: list[float]) -> tuple[str, str]:
 
 def _place(ds: Dataset, source: Dataset) -> None:
     """Put the picture where its slice is; what Image Plane and Frame of Reference ask for may be empty."""
+    orientation = [float(cosine) for cosine in source.ImageOrientationPatient]
+    ds.PatientOrientation = list(patient_orientation(orientation))
     copy(source, ds, _GEOMETRY)
     for needed, by in (
         ("SliceThickness", "ImagePositionPatient"),
@@ -122,23 +111,8 @@ def _describe(ds: Dataset, analysis: Analysis, scored: ScoredSlice) -> None:
     words = caption(analysis, scored)
     number = "" if scored.instance_number is None else f", slice {scored.instance_number}"
     explained = "Grad-CAM" if scored.heat is not None else "target"
-    ds.BodyPartExamined = "CHEST"  # unpaired, so that no Laterality is asked for (PS3.3 C.7.3.1)
-    ds.ConversionType = "WSD"  # workstation: made from the images, not scanned (PS3.3 C.8.6.1)
     ds.SeriesDescription = f"{HEADING} {explained}"
     ds.ImageComments = ". ".join((" - ".join(words.warning), *words.model, "; ".join(words.result) + number))
-    ds.BurnedInAnnotation = "NO"  # nothing drawn identifies the patient (PS3.3 C.7.6.1)
-    ds.RecognizableVisualFeatures = "NO"
-
-
-def _derive(ds: Dataset, scored: ScoredSlice, series: SourceSeries) -> None:
-    """Say from which slices the picture was made, and how."""
-    ds.DerivationDescription = _derivation(scored)
-    if scored.heat is not None:
-        ds.DerivationCodeSequence = [CodedConcept.from_code(codes.GRAD_CAM)]
-    sources = slab(scored, series)
-    ds.SourceImageSequence = [source_image(source) for source in sources]
-    ds.ReferencedSeriesSequence = [_referenced_series(sources)]
-    pass_on_lossy_compression(sources, ds)
 
 
 def _derivation(scored: ScoredSlice) -> str:
@@ -149,10 +123,3 @@ def _derivation(scored: ScoredSlice) -> str:
         f"{window}, with the Grad-CAM heat of an average of {len(scored.source_uids)} slices over it: "
         f"blue is low, red is high on one scale for the whole study; opacity is {STRENGTH:.2f} times the heat."
     )
-
-
-def _referenced_series(sources: list[Dataset]) -> Dataset:
-    item = Dataset()
-    item.SeriesInstanceUID = sources[0].SeriesInstanceUID
-    item.ReferencedInstanceSequence = [reference(source) for source in sources]
-    return item

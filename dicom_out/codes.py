@@ -47,6 +47,7 @@ POLICIES = {
     SlicePolicy.AUTOMATIC: Code("AUTOMATIC", PRIVATE_SCHEME, "Unconfirmed automatic candidate"),
     SlicePolicy.NONE: Code("NONE", PRIVATE_SCHEME, "No target found"),
 }
+SELECTED_BY = Code("SELECTEDBY", PRIVATE_SCHEME, "Slices selected by")
 POSITION = Code("POSITION", PRIVATE_SCHEME, "Position of the centre")
 CALIBRATION = Code("CALIBRATION", PRIVATE_SCHEME, "Calibration")
 NOT_ASSESSED = Code("NOTASSESSED", PRIVATE_SCHEME, "Not assessed because")
@@ -80,6 +81,7 @@ ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")  # CI
 PROCESSING_EQUIPMENT = Code("109102", "DCM", "Processing Equipment")  # CID 7005
 
 # pictures
+SUMMARY_CARD = Code("CARD", PRIVATE_SCHEME, "Summary card")  # of the whole result; no standard code says that
 VISUAL_EXPLANATION = Code("130401", "DCM", "Visual explanation")
 ILLUSTRATION = Code("121200", "DCM", "Illustration of ROI")  # CID 7003
 GRAD_CAM = Code("130403", "DCM", "Gradient-weighted class activation")  # CID 217

@@ -1,4 +1,4 @@
-"""An analysis becomes DICOM: a picture of each key slice, and the report that refers to them.
+"""An analysis becomes DICOM: a summary card, a picture of each key slice, and the report that refers to them.
 
 On request a Segmentation and a Key Object Selection stand beside them.
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 
 from dicom_out.capture import captures
+from dicom_out.card import card
 from dicom_out.durable import write_durably
 from dicom_out.header import SourceSeries
 from dicom_out.identity import Provenance
@@ -25,21 +26,22 @@ def encode(
     analysis: Analysis,
     sources: Sequence[Dataset],
     provenance: Provenance,
+    annotations: Sequence[Dataset] = (),
     *,
     segmentation: bool = False,
     key_objects: bool = False,
 ) -> tuple[Dataset, ...]:
-    """The pictures from feet to head, what else is wanted, and then the report.
+    """The card, the pictures from feet to head, what else is wanted, and then the report.
 
-    `sources` are the headers of the analysed series.
+    `sources` are the headers of the analysed series, `annotations` those of the objects that marked it.
     """
     series = SourceSeries.of(sources)
-    pictures = tuple(captures(analysis, series, provenance))
+    pictures = card(analysis, series, provenance), *captures(analysis, series, provenance)
     further = (
         *(segmentations(analysis, series, provenance) if segmentation else ()),
         *(key_object_selections(analysis, series, provenance) if key_objects else ()),
     )
-    return (*pictures, *further, report(analysis, series, pictures, further, provenance))
+    return (*pictures, *further, report(analysis, series, pictures, further, provenance, annotations))
 
 
 def write(objects: Sequence[Dataset], folder: Path) -> list[Path]:

@@ -12,7 +12,7 @@ from highdicom.sr.templates import (
     QualitativeEvaluation,
     TrackingIdentifier,
 )
-from highdicom.sr.value_types import ImageContentItem, TextContentItem
+from highdicom.sr.value_types import CompositeContentItem, ImageContentItem, TextContentItem
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
@@ -30,7 +30,7 @@ from dicom_out.statements import (
     position,
     selection,
 )
-from inference.findings import AlgorithmIdentity, Analysis, ScoredSlice, SlicePolicy, Target
+from inference.findings import AlgorithmIdentity, Analysis, Mark, ScoredSlice, SlicePolicy, Target
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,9 @@ class Scope:
 
     analysis: Analysis
     series: SourceSeries
+    card: Dataset
     pictures: tuple[Dataset, ...]  # of the key slices, in their order
+    marking: Dataset | None  # the header of the annotation that the slices were selected by
     name: ResultName
 
 
@@ -84,7 +86,10 @@ def _result(scope: Scope) -> Group:
     _say(group, codes.NOT_ASSESSED, (quality.text for quality in analysis.abstained_for))
     _say(group, codes.CALIBRATION, (analysis.calibration,) if analysis.calibration else ())
     _say(group, codes.INPUT_QUALITY, (quality.text for quality in analysis.input_quality))
-    _say(group, codes.LIMITATION, LIMITATIONS)
+    _say(group, codes.LIMITATION, (*LIMITATIONS, *analysis.classifier.limits))
+    _show(group, codes.SUMMARY_CARD, scope.card)
+    if analysis.selected_by is not None and scope.marking is not None:
+        group[0].ContentSequence.append(_selected_by(scope.marking, analysis.selected_by))
     return group
 
 
@@ -128,14 +133,7 @@ def _key_slice(scope: Scope, scored: ScoredSlice, picture: Dataset, number: int)
         measurements=list(_slice_measurements(scope, scored)),
         images=scored.source_uids,
     )
-    group[0].ContentSequence.append(
-        ImageContentItem(
-            name=codes.ILLUSTRATION if scored.heat is None else codes.VISUAL_EXPLANATION,
-            referenced_sop_class_uid=picture.SOPClassUID,
-            referenced_sop_instance_uid=picture.SOPInstanceUID,
-            relationship_type=RelationshipTypeValues.CONTAINS,
-        )
-    )
+    _show(group, codes.ILLUSTRATION if scored.heat is None else codes.VISUAL_EXPLANATION, picture)
     return group
 
 
@@ -208,3 +206,29 @@ def _say(group: Group, name: Code, sentences: Iterable[str]) -> None:
                 name=name, value=ascii_text(sentence), relationship_type=RelationshipTypeValues.CONTAINS
             )
         )
+
+
+def _selected_by(ds: Dataset, mark: Mark) -> ImageContentItem | CompositeContentItem:
+    """A segmentation is an image, anything else that marks slices is not (PS3.3 C.17.3.2.1)."""
+    if mark.segment is None:
+        return CompositeContentItem(
+            codes.SELECTED_BY, ds.SOPClassUID, ds.SOPInstanceUID, RelationshipTypeValues.CONTAINS
+        )
+    return ImageContentItem(
+        codes.SELECTED_BY,
+        ds.SOPClassUID,
+        ds.SOPInstanceUID,
+        referenced_segment_numbers=mark.segment,
+        relationship_type=RelationshipTypeValues.CONTAINS,
+    )
+
+
+def _show(group: Group, name: Code, picture: Dataset) -> None:
+    group[0].ContentSequence.append(
+        ImageContentItem(
+            name=name,
+            referenced_sop_class_uid=picture.SOPClassUID,
+            referenced_sop_instance_uid=picture.SOPInstanceUID,
+            relationship_type=RelationshipTypeValues.CONTAINS,
+        )
+    )

@@ -38,6 +38,8 @@ class Kind(StrEnum):
     REPORT_SERIES = "report series"
     PICTURE = "picture"
     PICTURE_SERIES = "picture series"
+    CARD = "summary card"
+    CARD_SERIES = "summary card series"
     RESULT = "patient-level result"
     TARGET = "target"
     CANDIDATE = "candidate"
@@ -52,6 +54,14 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
+class Predecessor:
+    """The report of an earlier generation of the same study."""
+
+    series_instance_uid: str
+    sop_instance_uid: str
+
+
+@dataclass(frozen=True)
 class Provenance:
     """Where a result comes from. `at` carries its offset from UTC, which the objects' times are written in."""
 
@@ -60,6 +70,7 @@ class Provenance:
     result_digest: str
     at: datetime
     software_version: str
+    predecessor: Predecessor | None = None  # that a peer has or is to get
 
     def __post_init__(self) -> None:
         if self.at.utcoffset() is None:
@@ -97,6 +108,7 @@ def result_digest(
     settings: str,
     software_version: str,
     at: datetime,
+    predecessor: Predecessor | None = None,
 ) -> str:
     """A sha256 over all that determines a result; the order of images and annotations is no part of it."""
     facts = {
@@ -107,6 +119,7 @@ def result_digest(
         "settings": settings,
         "software": software_version,
         "at": at.astimezone(UTC).isoformat(),
+        "predecessor": predecessor.sop_instance_uid if predecessor else "",
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

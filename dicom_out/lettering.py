@@ -9,6 +9,7 @@ Nothing of the patient is ever drawn.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from textwrap import wrap
 
 import numpy as np
@@ -163,15 +164,16 @@ def _box(block: Block, corner: Corner, size_px: int, shape: tuple[int, ...]) -> 
 
 def _extent(block: Block, size_px: int) -> tuple[int, int]:
     """Width and height in pixels."""
-    font = _font(size_px)
+    font = letters(size_px)
     text_px = max(int(np.ceil(font.getlength(line))) for line in block.lines) + 2 * _edge_px(size_px)
     if block.bar:
         return text_px + size_px + size_px // 3, 6 * size_px
-    return text_px, len(block.lines) * _line_px(size_px) + 2 * _edge_px(size_px)
+    return text_px, len(block.lines) * line_px(size_px) + 2 * _edge_px(size_px)
 
 
-def _line_px(size_px: int) -> int:
-    return sum(_font(size_px).getmetrics())
+def line_px(size_px: int) -> int:
+    """From the top of one line to the top of the next."""
+    return sum(letters(size_px).getmetrics())
 
 
 def _edge_px(size_px: int) -> int:
@@ -179,7 +181,9 @@ def _edge_px(size_px: int) -> int:
     return max(1, size_px // 8)
 
 
-def _font(size_px: int) -> ImageFont.FreeTypeFont:
+@cache
+def letters(size_px: int) -> ImageFont.FreeTypeFont:
+    """The font of all pictures."""
     font = ImageFont.load_default(size=size_px)
     if not isinstance(font, ImageFont.FreeTypeFont):
         raise NoFreeType("Pillow is built without FreeType; pictures need letters of any size")
@@ -195,7 +199,7 @@ def _draw(draw: ImageDraw.ImageDraw, placed: Placed) -> None:
         _draw_bar(draw, placed)
     else:
         for index, line in enumerate(placed.block.lines):
-            _write(draw, placed, line, placed.box.top + index * _line_px(placed.size_px))
+            _write(draw, placed, line, placed.box.top + index * line_px(placed.size_px))
 
 
 def _draw_bar(draw: ImageDraw.ImageDraw, placed: Placed) -> None:
@@ -206,11 +210,11 @@ def _draw_bar(draw: ImageDraw.ImageDraw, placed: Placed) -> None:
         draw.line(line, fill=(red, green, blue))
     high, low = placed.block.lines
     _write(draw, placed, high, box.top)
-    _write(draw, placed, low, box.bottom - _line_px(placed.size_px) - 2 * _edge_px(placed.size_px))
+    _write(draw, placed, low, box.bottom - line_px(placed.size_px) - 2 * _edge_px(placed.size_px))
 
 
 def _write(draw: ImageDraw.ImageDraw, placed: Placed, line: str, top: int) -> None:
     edge_px = _edge_px(placed.size_px)
     at = (placed.box.left + edge_px, top + edge_px)
-    font, colour = _font(placed.size_px), placed.block.colour
+    font, colour = letters(placed.size_px), placed.block.colour
     draw.text(at, line, font=font, fill=colour, stroke_width=edge_px, stroke_fill=(0, 0, 0))

@@ -170,7 +170,7 @@ def _value(item: Dataset | None) -> str:
             return f"{measured.NumericValue} {measured.MeasurementUnitsCodeSequence[0].CodeValue.strip('{}')}"
         case "UIDREF", Dataset():
             return str(item.UID)
-        case "IMAGE", Dataset():
+        case "IMAGE" | "COMPOSITE", Dataset():
             referenced = item.ReferencedSOPSequence[0]
             return f"{UID(referenced.ReferencedSOPClassUID).name} {referenced.ReferencedSOPInstanceUID}"
         case _:

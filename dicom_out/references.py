@@ -25,11 +25,11 @@ def reference(ds: Dataset) -> Dataset:
     return item
 
 
-def source_image(source: Dataset) -> Dataset:
-    """An item of the Source Image Sequence of what lies on the same grid (PS3.3 C.7.6.16.2.6)."""
+def source_image(source: Dataset, *, aligned: bool) -> Dataset:
+    """An item of the Source Image Sequence; `aligned` if what is made from it lies on its grid (PS3.3 C.7.6.16.2.6)."""
     item = reference(source)
     item.PurposeOfReferenceCodeSequence = [CodedConcept.from_code(codes.SOURCE_IMAGE)]
-    item.SpatialLocationsPreserved = "YES"
+    item.SpatialLocationsPreserved = "YES" if aligned else "NO"
     return item
 
 

@@ -54,14 +54,27 @@ def _levels(values: NDArray[np.float64]) -> NDArray[np.uint8]:
 
 
 def outlined(grey: NDArray[np.uint8], extent: NDArray[np.bool_]) -> Rgb:
-    """A line of one pixel just outside of the extent, so that it hides nothing of it."""
-    rgb = np.repeat(grey[..., np.newaxis], 3, axis=2)
-    rgb[_border(extent)] = OUTLINE
-    return rgb
+    """The slice in grey with a line around the extent."""
+    return edged(as_rgb(grey), extent)
 
 
-def _border(extent: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def as_rgb(grey: NDArray[np.uint8]) -> Rgb:
+    return np.repeat(grey[..., np.newaxis], 3, axis=2)
+
+
+def edged(rgb: Rgb, extent: NDArray[np.bool_], *, width_px: int = 1) -> Rgb:
+    """A copy with a line just outside of the extent, so that it hides nothing of it."""
+    grown = extent
+    for _ in range(width_px):
+        grown = _grown(grown)
+    lined = rgb.copy()
+    lined[grown & ~extent] = OUTLINE
+    return lined
+
+
+def _grown(extent: NDArray[np.bool_]) -> NDArray[np.bool_]:
     padded = np.pad(extent, 1)
-    grown = padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
-    border: NDArray[np.bool_] = grown & ~extent
-    return border
+    grown: NDArray[np.bool_] = (
+        extent | padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
+    )
+    return grown

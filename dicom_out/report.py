@@ -11,7 +11,7 @@ from pydicom.uid import Comprehensive3DSRStorage
 from dicom_out import codes
 from dicom_out.equipment import observer, taking_part
 from dicom_out.groups import Scope, measurement_groups
-from dicom_out.header import SourceSeries
+from dicom_out.header import SourceMissing, SourceSeries
 from dicom_out.identity import Kind, Provenance, ResultName
 from dicom_out.references import stand_in
 from dicom_out.stamp import stamp
@@ -27,14 +27,18 @@ def report(
     pictures: Sequence[Dataset],
     further: Sequence[Dataset],
     provenance: Provenance,
+    annotations: Sequence[Dataset] = (),
 ) -> Dataset:
-    """The report on one analysis; `pictures` are those of its key slices, in their order.
+    """The report on one analysis; `pictures` are the card and those of its key slices, in their order.
 
-    What is `further` in the result stands among the evidence (PS3.3 C.17.2), so that the report leads to it.
+    What is `further` in the result stands among the evidence (PS3.3 C.17.2), so that the report leads to it. Of
+    `annotations`, the headers of what marked the series, it names the one that the slices were selected by.
     """
     name = ResultName(analysis.study_instance_uid, analysis.series_instance_uid, provenance)
-    scope = Scope(analysis, series, tuple(pictures), name)
-    evidence = [stand_in(ds) for ds in (*series.by_uid.values(), *pictures, *further)]
+    marking = _marking(analysis, annotations)
+    scope = Scope(analysis, series, pictures[0], tuple(pictures[1:]), marking, name)
+    marks = () if marking is None else (marking,)
+    evidence = [stand_in(ds) for ds in (*series.by_uid.values(), *pictures, *further, *marks)]
     ds = hd.sr.Comprehensive3DSR(
         evidence=evidence,
         content=_content(scope),
@@ -45,12 +49,37 @@ def report(
         is_complete=True,
         is_final=False,
         is_verified=False,
+        previous_versions=_predecessors(analysis, provenance),
         coding_schemes=[codes.private_scheme()],
         series_description="AI RESEARCH report PIMA/IPN",
     )
     ds.CompletionFlagDescription = NOT_REVIEWED
     stamp(ds, series.reference, provenance, taking_part(analysis, provenance.software_version))
     return ds
+
+
+def _marking(analysis: Analysis, annotations: Sequence[Dataset]) -> Dataset | None:
+    """The header of the annotation that the slices were selected by."""
+    mark = analysis.selected_by
+    if mark is None:
+        return None
+    for ds in annotations:
+        if mark.sop_instance_uid == ds.SOPInstanceUID:
+            return ds
+    raise SourceMissing(f"no header for annotation {mark.sop_instance_uid}, have {len(annotations)}")
+
+
+def _predecessors(analysis: Analysis, provenance: Provenance) -> list[Dataset] | None:
+    """The earlier report, which this one replaces (PS3.3 C.17.2)."""
+    earlier = provenance.predecessor
+    if earlier is None:
+        return None
+    ds = Dataset()
+    ds.SOPClassUID = Comprehensive3DSRStorage
+    ds.SOPInstanceUID = earlier.sop_instance_uid
+    ds.SeriesInstanceUID = earlier.series_instance_uid
+    ds.StudyInstanceUID = analysis.study_instance_uid
+    return [ds]
 
 
 def _content(scope: Scope) -> MeasurementReport:

@@ -167,7 +167,7 @@ def _refer_to_slabs(ds: Dataset, shown: dict[str, list[Dataset]]) -> None:
     for frame in ds.PerFrameFunctionalGroupsSequence:
         derivation = frame.DerivationImageSequence[0]
         plane = str(derivation.SourceImageSequence[0].ReferencedSOPInstanceUID)
-        derivation.SourceImageSequence = [source_image(source) for source in shown[plane]]
+        derivation.SourceImageSequence = [source_image(source, aligned=True) for source in shown[plane]]
 
 
 def _name_dimensions(ds: Dataset, name: ResultName) -> None:

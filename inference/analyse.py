@@ -111,6 +111,7 @@ def analyse(
         classifier=models.classify.identity,
         segmenter=models.segment.identity,
         timings_s=Timings(volume.load_s, segmented - started, selected - segmented, classified - selected),
+        selected_by=selection.mark,
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from inference.annotations import Annotation, Kind, Lesion, Outline, Plane, Segment, Shape, Unusable, said
 from inference.extent import longest_axial_mm
-from inference.findings import InputQuality, QualityCode, SlicePolicy, Target
+from inference.findings import InputQuality, Mark, QualityCode, SlicePolicy, Target
 from inference.marks.grid import Grid, draw_outline, draw_plane
 from inference.morphology import Mask
 from inference.targets import Region, Selection
@@ -28,7 +28,7 @@ class _Marked:
     """A lesion found in the volume."""
 
     annotation: Annotation
-    number: int
+    lesion: Lesion
     region: Region
 
     @property
@@ -40,7 +40,17 @@ class _Marked:
         """The smallest is the target."""
         size_mm = self.region.target.size_mm or 0.0
         missing = 0.0 if self.has_extent else 1.0
-        return (missing - size_mm, -len(self.region.shown), self.annotation.sop_instance_uid, self.number)
+        return (
+            missing - size_mm,
+            -len(self.region.shown),
+            self.annotation.sop_instance_uid,
+            self.lesion.number,
+        )
+
+    @property
+    def mark(self) -> Mark:
+        segment = self.lesion.number if self.annotation.kind is Kind.SEGMENTATION else None
+        return Mark(self.annotation.sop_instance_uid, segment)
 
 
 def select_annotated(volume: CtVolume, lungs: Mask, annotations: Sequence[Annotation]) -> Selection:
@@ -56,10 +66,14 @@ def select_annotated(volume: CtVolume, lungs: Mask, annotations: Sequence[Annota
             except Unusable as reason:
                 findings.append(_refused(annotation, str(reason)))
             else:
-                marked.append(_Marked(annotation, lesion.number, region))
-    regions = tuple(mark.region for mark in sorted(_one_each(marked), key=lambda m: m.rank))
-    policy = SlicePolicy.ANNOTATED if regions else SlicePolicy.NONE
-    return Selection(policy, regions, tuple(dict.fromkeys(findings)))
+                marked.append(_Marked(annotation, lesion, region))
+    kept = sorted(_one_each(marked), key=lambda m: m.rank)
+    return Selection(
+        SlicePolicy.ANNOTATED if kept else SlicePolicy.NONE,
+        tuple(mark.region for mark in kept),
+        tuple(dict.fromkeys(findings)),
+        kept[0].mark if kept else None,
+    )
 
 
 def _age(annotation: Annotation) -> tuple[str, str]:

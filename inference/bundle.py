@@ -131,7 +131,9 @@ class Bundle(BaseModel):
     @property
     def identity(self) -> AlgorithmIdentity:
         card = self.card
-        return AlgorithmIdentity(card.name, card.version, self.digest, card.manufacturer, card.statements)
+        return AlgorithmIdentity(
+            card.name, card.version, self.digest, card.manufacturer, card.statements, card.limits
+        )
 
 
 def load_bundle(folder: Path) -> Bundle:

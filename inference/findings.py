@@ -67,6 +67,7 @@ class AlgorithmIdentity:
     digest: str  # sha256, hexadecimal
     manufacturer: str = "sedas-node"
     statements: tuple[str, ...] = ()  # what every output made with it must say
+    limits: tuple[str, ...] = ()  # what must be known to judge it
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,14 @@ class Target:
 
     position_mm: Position | None  # centre
     size_mm: float | None  # longest diameter in an axial plane
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The annotation object that the target is taken from; of a segmentation, from which of its segments."""
+
+    sop_instance_uid: str
+    segment: int | None
 
 
 @dataclass(frozen=True)
@@ -131,6 +140,7 @@ class Analysis:
     classifier: AlgorithmIdentity
     segmenter: AlgorithmIdentity
     timings_s: Timings
+    selected_by: Mark | None = None  # what the slices were selected by, if they are annotated
 
     def without_score(self) -> "Analysis":
         """The same findings with no class and no number: where to look, and nothing else."""

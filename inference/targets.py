@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from inference.annotations import Annotation
 from inference.coarse import Coarse, coarse
 from inference.extent import elongation, longest_axial_mm
-from inference.findings import InputQuality, SlicePolicy, Target
+from inference.findings import InputQuality, Mark, SlicePolicy, Target
 from inference.morphology import Mask, Spacing, components, dilated, lines, opened
 from inference.volume import CtVolume
 
@@ -56,6 +56,7 @@ class Selection:
     policy: SlicePolicy
     regions: tuple[Region, ...] = ()
     findings: tuple[InputQuality, ...] = ()  # annotations that could not be used, and why
+    mark: Mark | None = None  # the annotation that the target is taken from
 
 
 class TargetSelector(Protocol):

@@ -17,6 +17,8 @@ from inference.executor import Executor, OnStage, Request
 from inference.findings import Analysis
 from node.release import level, released
 
+_UIDS = ["SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"]
+
 
 @dataclass(frozen=True)
 class Input:
@@ -41,6 +43,7 @@ class Origin:
     installation_id: str
     generation: int
     at: datetime  # when the study was complete: the instant its results carry
+    predecessor: identity.Predecessor | None = None  # the report of an earlier generation
 
 
 @dataclass(frozen=True)
@@ -87,12 +90,15 @@ def process(
         result_digest=digest,
         at=origin.at,
         software_version=version("sedas-node"),
+        predecessor=origin.predecessor,
     )
     sources = [dcmread(i.path, stop_before_pixels=True) for i in inputs]
+    marks = [dcmread(a.file.path, stop_before_pixels=True, specific_tags=_UIDS) for a in annotations]
     objects = encode.encode(
         released(settings.release, analysis),
         sources,
         provenance,
+        marks,
         segmentation=settings.results.segmentation,
         key_objects=settings.results.key_objects,
     )
@@ -121,7 +127,16 @@ def _digest(
         settings=f"release={shown} {moving} {settings.results.model_dump_json()}",
         software_version=version("sedas-node"),
         at=origin.at,
+        predecessor=origin.predecessor,
     )
+
+
+def predecessor(report: Path) -> identity.Predecessor | None:
+    """The earlier report in this file; None if somebody has cleared it away."""
+    if not report.is_file():
+        return None
+    ds = dcmread(report, stop_before_pixels=True, specific_tags=_UIDS)
+    return identity.Predecessor(str(ds.SeriesInstanceUID), str(ds.SOPInstanceUID))
 
 
 def _made(path: Path) -> Made:

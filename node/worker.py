@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
+from pydicom.uid import Comprehensive3DSRStorage
+
 from config.settings import Settings
-from db import deliveries, jobs
+from db import deliveries, jobs, results
 from db.models import Job
 from db.session import DatabaseUnusable, Sessions, installation_id, translated
 from db.states import Event
@@ -21,7 +23,7 @@ from node.receive import ANNOTATION_CLASSES, CT_CLASSES
 from node.release import next_event
 from node.retry import retry_after
 from node.rows import result_row
-from node.steps import Input, Marks, Origin, Outcome, process
+from node.steps import Input, Marks, Origin, Outcome, predecessor, process
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +77,8 @@ class Worker:
         with self.sessions() as session:
             inputs = jobs.inputs(session, job)
             installation = installation_id(session)
-        spool = self.settings.storage.spool
+            earlier = results.sent_before(session, job, Comprehensive3DSRStorage)
+        spool, outbox = self.settings.storage.spool, self.settings.storage.outbox
         return process(
             [Input(spool / i.path, i.sha256) for i in inputs if i.sop_class_uid in CT_CLASSES],
             [
@@ -85,8 +88,13 @@ class Worker:
             ],
             self.execute,
             self.settings,
-            Origin(installation, job.generation, job.completed_at or job.created_at),
-            self.settings.storage.outbox / job.study_instance_uid / str(job.generation),
+            Origin(
+                installation,
+                job.generation,
+                job.completed_at or job.created_at,
+                predecessor(outbox / earlier.path) if earlier else None,
+            ),
+            outbox / job.study_instance_uid / str(job.generation),
             on_stage=partial(_log_stage, job.id),
         )
 

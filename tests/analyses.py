@@ -28,6 +28,7 @@ STUDY_UID = "1.2.826.0.1.3680043.10.1.1"
 SERIES_UID = "1.2.826.0.1.3680043.10.1.2"
 FRAME_OF_REFERENCE_UID = "1.2.826.0.1.3680043.10.1.3"
 DEMONSTRATION = "Demonstration model, no clinical meaning."
+LIMIT = "It has seen no patient, only drawings."
 
 PROVENANCE = Provenance(
     installation_id="test-installation",
@@ -166,7 +167,11 @@ def _analysis(
         ),
         abstained_for=(),
         classifier=AlgorithmIdentity(
-            name="SE-DAS ResNet50 demonstration", version="1", digest="a" * 64, statements=(DEMONSTRATION,)
+            name="SE-DAS ResNet50 demonstration",
+            version="1",
+            digest="a" * 64,
+            statements=(DEMONSTRATION,),
+            limits=(LIMIT,),
         ),
         segmenter=AlgorithmIdentity(name="Threshold lung segmenter", version="1", digest="b" * 64),
         timings_s=Timings(load=1.0, segment=2.0, select=0.1, classify=3.0),

@@ -13,19 +13,22 @@ def _demo(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
 
 
+def _size(picture: Path) -> tuple[int, int]:
+    with Image.open(picture) as image:
+        return image.size
+
+
 def test_the_demo_shows_the_way_of_a_phantom_and_leaves_what_to_look_at(tmp_path: Path) -> None:
     out = tmp_path / "demo"
     ran = _demo("--out", out)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     for shown in ("RECEIVING", "QUEUED", "RUNNING", "DELIVERING", "DONE", "Lung volume", "Probability"):
         assert shown in ran.stdout
-    pictures = list(out.glob("*.png"))
-    assert pictures
-    for picture in pictures:
-        with Image.open(picture) as image:
-            assert image.size == (512, 512)
+    card, *slices = [_size(out / f"picture-{n + 1}.png") for n in range(len(list(out.glob("*.png"))))]
+    assert card[0] == 1024
+    assert set(slices) == {(512, 512)}
     page = (out / "report.html").read_text()
-    assert page.count("data:image/png") == len(pictures)
+    assert page.count("data:image/png") == len(slices)
     assert "no clinical meaning" in page
     assert _demo("--out", out).returncode == 0
 

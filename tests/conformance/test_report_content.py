@@ -1,17 +1,20 @@
 """What no validator sees: that the report says what it must, and that its parts agree."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
-from pydicom.uid import UID
+from pydicom.uid import UID, Comprehensive3DSRStorage, KeyObjectSelectionDocumentStorage
 
 from dicom_out import codes
+from dicom_out.encode import encode
+from dicom_out.header import SourceMissing
 from dicom_out.statements import DISCLAIMER, LIMITATIONS
-from inference.findings import QualityCode
-from tests.analyses import DEMONSTRATION
-from tests.conformance.variants import NAMES, VARIANTS, Objects, encoded, headers_with, named, result
+from inference.findings import Mark, QualityCode
+from tests.analyses import DEMONSTRATION, LIMIT, PROVENANCE, STUDY_UID, analysis_of, ct_headers
+from tests.conformance.variants import EARLIER, NAMES, VARIANTS, Objects, encoded, headers_with, named, result
 
 DEVICE_UID, DEVICE_MANUFACTURER, DEVICE_MODEL = "121012", "121014", "121015"
 ALGORITHM_NAME, ALGORITHM_VERSION, ALGORITHM_MANUFACTURER = "111001", "111003", "122405"
@@ -133,12 +136,13 @@ def test_every_reference_is_evidence_and_every_picture_is_sent(objects: Objects)
             item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID,
         )
         for item in walk(report)
-        if item.ValueType == "IMAGE"
+        if item.ValueType in ("IMAGE", "COMPOSITE")
     }
     sent = {(ds.SOPClassUID, ds.SOPInstanceUID) for ds in pictures}
     assert referenced <= evidence
     assert sent <= referenced
-    assert len(evidence) == len(sent) + 12
+    marks = named_by(groups(report)[0], codes.SELECTED_BY)
+    assert len(evidence) == len(sent) + 12 + len(marks)
 
 
 def test_the_flags_call_it_a_complete_unreviewed_research_result(report: Dataset) -> None:
@@ -153,7 +157,7 @@ def test_disclaimer_model_statements_and_limits_are_said(objects: Objects) -> No
     *pictures, report = objects
     assert text(report, codes.COMMENT)[0] == DISCLAIMER
     assert text(report, codes.MODEL_STATEMENT) == [DEMONSTRATION]
-    assert text(report, codes.LIMITATION) == list(LIMITATIONS)
+    assert text(report, codes.LIMITATION) == [*LIMITATIONS, LIMIT]
     assert text(report, codes.INPUT_QUALITY) == ["Slices are 8.0 mm thick; the model expects 5.0 mm."]
     for picture in pictures:
         assert "RESEARCH USE ONLY - NOT FOR DIAGNOSIS" in picture.ImageComments
@@ -193,11 +197,12 @@ def test_consistency_and_calibration_are_said_beside_the_probability() -> None:
 
 
 def test_an_unconfirmed_candidate_is_named_so_on_every_object() -> None:
-    *pictures, report = result("scored")
+    card, *pictures, report = result("scored")
     policy = named_by(groups(report)[0], codes.SLICE_SELECTION)[0].ConceptCodeSequence[0]
     assert policy.CodeMeaning == "Unconfirmed automatic candidate"
     assert "unconfirmed automatic candidate" in text(report, codes.COMMENT)[1]
     assert all("unconfirmed target" in picture.ImageComments for picture in pictures)
+    assert policy.CodeMeaning in card.ImageComments
 
 
 def test_a_finding_stands_only_where_a_target_was_marked() -> None:
@@ -215,6 +220,48 @@ def test_a_finding_stands_only_where_a_target_was_marked() -> None:
         "marked nodule": {codes.NODULE.value},
         "marked mass": {codes.MASS.value},
     }
+
+
+def test_the_result_refers_to_its_summary_card(objects: Objects) -> None:
+    (item,) = named_by(groups(objects[-1])[0], codes.SUMMARY_CARD)
+    assert item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == objects[0].SOPInstanceUID
+
+
+def test_the_annotation_that_selected_the_slices_is_named_and_no_other() -> None:
+    keys, segments, automatic = (
+        named_by(groups(result(variant)[-1])[0], codes.SELECTED_BY)
+        for variant in ("marked by key objects", "marked by segmentation", "scored")
+    )
+    assert [item.ValueType for item in keys] == ["COMPOSITE"]
+    assert keys[0].ReferencedSOPSequence[0].ReferencedSOPClassUID == KeyObjectSelectionDocumentStorage
+    assert [item.ValueType for item in segments] == ["IMAGE"]
+    assert segments[0].ReferencedSOPSequence[0].ReferencedSegmentNumber == 2
+    assert automatic == []
+
+
+def test_a_later_report_names_the_earlier_one() -> None:
+    (study,) = result("marked by key objects")[-1].PredecessorDocumentsSequence
+    (series,) = study.ReferencedSeriesSequence
+    (document,) = series.ReferencedSOPSequence
+    assert (study.StudyInstanceUID, series.SeriesInstanceUID) == (STUDY_UID, EARLIER.series_instance_uid)
+    assert document.ReferencedSOPInstanceUID == EARLIER.sop_instance_uid
+    assert document.ReferencedSOPClassUID == Comprehensive3DSRStorage
+    assert "PredecessorDocumentsSequence" not in result("scored")[-1]
+
+
+def test_an_annotation_without_its_header_is_refused() -> None:
+    headers = ct_headers()
+    analysis = replace(analysis_of(headers), selected_by=Mark("1.2.3", None))
+    with pytest.raises(SourceMissing, match=r"annotation 1\.2\.3, have 0"):
+        encode(analysis, headers, PROVENANCE)
+
+
+def test_a_card_lies_on_no_slice(objects: Objects) -> None:
+    card = objects[0]
+    for keyword in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "FrameOfReferenceUID"):
+        assert keyword not in card
+    assert card["PatientOrientation"].is_empty
+    assert {i.SpatialLocationsPreserved for i in card.get("SourceImageSequence", ())} <= {"NO"}
 
 
 def test_heat_is_a_visual_explanation_and_an_outline_is_not() -> None:

@@ -12,6 +12,7 @@ from tests.conformance.variants import VARIANTS, encoded, headers_of_sex, result
 
 TEMPLATE_VARIANTS = [
     "scored", "candidates only", "no target", "marked nodule", "slabs", "abstained", "calibrated", "marked slices",
+    "marked by key objects", "marked by segmentation",
 ]  # fmt: skip
 
 

@@ -10,12 +10,18 @@ from pydicom import dcmread
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.tag import Tag
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import (
+    ExplicitVRLittleEndian,
+    KeyObjectSelectionDocumentStorage,
+    RTStructureSetStorage,
+    SegmentationStorage,
+)
 
 from dicom_out.encode import encode
 from dicom_out.header import TYPE_2
-from inference.findings import Analysis, SlicePolicy, Target
-from tests.analyses import PROVENANCE, analysis_of, ct_headers
+from dicom_out.identity import Predecessor
+from inference.findings import Analysis, Mark, SlicePolicy, Target
+from tests.analyses import PROVENANCE, STUDY_UID, analysis_of, ct_headers
 
 Objects = tuple[Dataset, ...]
 
@@ -112,10 +118,29 @@ def _annotated(size_mm: float) -> Objects:
     return encode(analysis, headers, PROVENANCE)
 
 
+def _marked_by(sop_class_uid: str, segment: int | None) -> Objects:
+    """Slices that an annotation selected, one of two, after an earlier report."""
+    headers = ct_headers()
+    annotations = [_annotation(1, RTStructureSetStorage), _annotation(2, sop_class_uid)]
+    mark = Mark(str(annotations[1].SOPInstanceUID), segment)
+    analysis = replace(analysis_of(headers, policy=SlicePolicy.ANNOTATED), selected_by=mark)
+    provenance = replace(PROVENANCE, generation=2, predecessor=EARLIER)
+    return encode(analysis, headers, provenance, annotations)
+
+
+def _annotation(number: int, sop_class_uid: str) -> Dataset:
+    ds = Dataset()
+    ds.SOPClassUID, ds.SOPInstanceUID = sop_class_uid, f"{STUDY_UID}.7.{number}"
+    ds.StudyInstanceUID, ds.SeriesInstanceUID = STUDY_UID, f"{STUDY_UID}.8.{number}"
+    return ds
+
+
 def _none() -> Objects:
     headers = ct_headers()
     return encode(analysis_of(headers, policy=SlicePolicy.NONE), headers, PROVENANCE)
 
+
+EARLIER = Predecessor("1.2.826.0.1.3680043.10.1.5", "1.2.826.0.1.3680043.10.1.6")
 
 VARIANTS: dict[str, Callable[[], Objects]] = {
     "scored": lambda: encoded(ct_headers()),
@@ -126,6 +151,8 @@ VARIANTS: dict[str, Callable[[], Objects]] = {
     "abstained": lambda: encoded(ct_headers(), _abstained),
     "calibrated": lambda: encoded(ct_headers(), _calibrated),
     "marked slices": lambda: encoded(ct_headers(), slices_only),
+    "marked by key objects": lambda: _marked_by(KeyObjectSelectionDocumentStorage, None),
+    "marked by segmentation": lambda: _marked_by(SegmentationStorage, 2),
     "slabs": lambda: encoded(ct_headers(), slabs),
     "small": lambda: encoded(ct_headers(rows=64, columns=64)),
     "oblong": lambda: encoded(ct_headers(rows=512, columns=300)),

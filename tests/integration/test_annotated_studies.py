@@ -15,6 +15,7 @@ from db import audit, instances, jobs, results
 from db.models import Job, Result
 from db.session import Sessions, installation_id, open_database
 from db.states import Event, State
+from dicom_out import codes
 from dicom_out.identity import Provenance, device_uid
 from dicom_out.stamp import stamp
 from inference.analyse import InProcess
@@ -84,6 +85,12 @@ class Site:
             assert found is not None
             _ = found.slices, found.input_quality
             return found
+
+    def report(self, job: Job) -> Dataset:
+        with self.sessions() as session:
+            found = results.of_job(session, job)
+            assert found is not None
+            return dcmread(self.settings.storage.outbox / found.objects[-1].path)
 
     def said(self, event: str) -> list[str]:
         with self.sessions() as session:
@@ -158,6 +165,42 @@ def test_an_annotation_after_a_finished_analysis_opens_a_generation_with_other_o
     assert site.result(second).slice_policy == "annotated"
     assert scored(site.result(second)) == uids(chest.slices[k] for k in chest.shown)
     assert site.result(first).digest != site.result(second).digest
+
+
+def test_a_later_report_names_the_one_before_if_that_was_sent_and_what_marked_the_target(
+    chest: Case, models: InProcess, sessions: Sessions, rules: Settings, now: datetime
+) -> None:
+    there = {"destinations": [{"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": 104}]}
+    site = Site(sessions, Settings.model_validate(rules.model_dump() | {"delivery": there}), now)
+    site.receives(*chest.files)
+    site.analyses(models)
+    marked = segmentation(chest.slices, [chest.lesion])
+    site.receives(marked)
+    first, second = (site.report(job) for job in site.analyses(models))
+    earlier = second.PredecessorDocumentsSequence[0].ReferencedSeriesSequence[0]
+    assert earlier.SeriesInstanceUID == first.SeriesInstanceUID
+    assert earlier.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == first.SOPInstanceUID
+    assert "PredecessorDocumentsSequence" not in first
+    assert selected_by(second) == [marked.SOPInstanceUID]
+    assert selected_by(first) == []
+
+
+def test_a_report_that_never_left_is_no_predecessor(chest: Case, site: Site, models: InProcess) -> None:
+    site.receives(*chest.files)
+    site.analyses(models)
+    site.receives(key_objects(chest.slices[8:10]))
+    _, second = site.analyses(models)
+    assert "PredecessorDocumentsSequence" not in site.report(second)
+
+
+def selected_by(report: Dataset) -> list[str]:
+    """The SOP Instance UIDs that the patient's group names so."""
+    measurements = next(item for item in report.ContentSequence if item.ValueType == "CONTAINER")
+    return [
+        item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID
+        for item in measurements.ContentSequence[0].ContentSequence
+        if item.ConceptNameCodeSequence[0].CodeValue == codes.SELECTED_BY.value
+    ]
 
 
 def ours(chest: Case, sessions: Sessions, ds: Dataset) -> Dataset:

@@ -19,7 +19,7 @@ def _analysis(count: int, **changes: object) -> Analysis:
 
 
 def _pictures(analysis: Analysis, headers: list[Dataset] | None = None) -> tuple[Dataset, ...]:
-    return encode(analysis, headers or HEADERS, PROVENANCE)[:-1]
+    return encode(analysis, headers or HEADERS, PROVENANCE)[1:-1]
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])

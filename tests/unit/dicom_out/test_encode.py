@@ -29,16 +29,17 @@ def test_another_result_digest_renames_every_object() -> None:
         assert not {ds[keyword].value for ds in first} & {ds[keyword].value for ds in other}
 
 
-def test_pictures_and_report_are_two_series() -> None:
-    *pictures, report = encode(analysis_of(HEADERS), HEADERS, PROVENANCE)
+def test_card_pictures_and_report_are_three_series_in_this_order() -> None:
+    card, *pictures, report = encode(analysis_of(HEADERS), HEADERS, PROVENANCE)
     assert len({ds.SeriesInstanceUID for ds in pictures}) == 1
-    assert report.SeriesInstanceUID != pictures[0].SeriesInstanceUID
-    assert [ds.InstanceNumber for ds in pictures] == [1, 2, 3, 4, 5]
+    assert len({ds.SeriesInstanceUID for ds in (card, pictures[0], report)}) == 3
+    assert card.SeriesNumber < pictures[0].SeriesNumber < report.SeriesNumber
+    assert [ds.InstanceNumber for ds in (card, *pictures, report)] == [1, 1, 2, 3, 4, 5, 1]
 
 
-def test_without_a_target_there_is_only_a_report() -> None:
+def test_without_a_target_there_is_a_card_and_a_report() -> None:
     objects = encode(analysis_of(HEADERS, policy=SlicePolicy.NONE), HEADERS, PROVENANCE)
-    assert [ds.Modality for ds in objects] == ["SR"]
+    assert [ds.Modality for ds in objects] == ["OT", "SR"]
 
 
 def test_encoding_leaves_the_sources_alone() -> None:
@@ -96,7 +97,7 @@ def test_a_source_may_lack_what_a_ct_usually_has() -> None:
             del header[keyword]
     analysis = analysis_of(ct_headers())
     unnumbered = tuple(replace(scored, instance_number=None) for scored in analysis.slices)
-    *pictures, report = encode(replace(analysis, slices=unnumbered), headers, PROVENANCE)
+    _, *pictures, report = encode(replace(analysis, slices=unnumbered), headers, PROVENANCE)
     assert pictures[0]["SliceThickness"].is_empty
     assert "FrameOfReferenceUID" not in pictures[0]
     assert report["PatientName"].is_empty

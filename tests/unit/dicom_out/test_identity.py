@@ -8,6 +8,7 @@ from dicom_out.identity import (
     IMPLEMENTATION_CLASS_UID,
     Kind,
     NaiveInstant,
+    Predecessor,
     ResultName,
     derived_uid,
     device_uid,
@@ -86,6 +87,7 @@ def test_the_digest_does_not_depend_on_the_order_of_arrival_or_the_zone_of_the_c
         {"settings": "release=shadow"},
         {"software_version": "0.1.1"},
         {"at": PROVENANCE.at + timedelta(seconds=1)},
+        {"predecessor": Predecessor("1.2", "1.2.3")},
     ],
 )
 def test_the_digest_depends_on_everything_that_determines_the_result(change: dict[str, object]) -> None:

@@ -58,7 +58,7 @@ def _peer(
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     headers = ct_headers(3, rows=64, columns=64)
     analysis = analysis_of(headers, scored=slice(0, 3))
-    return write(encode(analysis, headers, PROVENANCE)[:-1], tmp_path_factory.mktemp("outbox"))
+    return write(encode(analysis, headers, PROVENANCE)[1:-1], tmp_path_factory.mktemp("outbox"))
 
 
 def _status(value: int, comment: str = "") -> Dataset:

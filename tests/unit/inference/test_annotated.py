@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 
 from inference.annotated import select_annotated
 from inference.extent import longest_axial_mm
-from inference.findings import QualityCode, SlicePolicy
+from inference.findings import Mark, QualityCode, SlicePolicy
 from inference.marks.content_tree import below, referenced
 from inference.targets import Region, Selection
 from tests.annotation_objects import (
@@ -91,6 +91,8 @@ def test_key_objects_name_their_slices_and_no_place(chest: Case) -> None:
     assert (region.target.position_mm, region.target.size_mm) == (None, None)
     assert not drawn(region, chest).any()
     assert not selection.findings
+    assert selection.mark is not None
+    assert selection.mark.segment is None
 
 
 def test_a_segmentation_is_taken_pixel_for_pixel(chest: Case) -> None:
@@ -225,6 +227,7 @@ def test_a_report_may_refer_to_a_segment(chest: Case) -> None:
     assert np.array_equal(drawn(region, chest), chest.lesion)
     alone = chest.select(referring)
     assert not alone.regions
+    assert alone.mark is None
     assert refusals(alone) == [f"segment 1 of {seg.SOPInstanceUID} is not here or marks nothing that counts."]
 
 
@@ -236,6 +239,8 @@ def test_the_widest_lesion_is_the_target_and_the_others_are_candidates(chest: Ca
     assert len(sizes) == 2
     assert sizes[0] > sizes[1]
     assert selection.regions[0].shown == chest.shown
+    assert selection.mark is not None
+    assert selection.mark.segment == 2
 
 
 def test_a_lesion_that_is_marked_twice_counts_once_and_its_region_is_preferred(chest: Case) -> None:
@@ -248,6 +253,7 @@ def test_a_lesion_that_is_marked_twice_counts_once_and_its_region_is_preferred(c
     (region,) = selection.regions
     assert np.array_equal(drawn(region, chest), chest.lesion)
     assert not selection.findings
+    assert selection.mark == Mark(str(seg.SOPInstanceUID), 1)
 
 
 def test_of_two_annotations_of_a_kind_the_newer_counts(chest: Case) -> None:

@@ -46,6 +46,7 @@ def exchange(folder: Path, weights: dict[str, torch.Tensor]) -> None:
 def test_the_demonstration_says_what_it_is() -> None:
     bundle = load_bundle(demonstration())
     assert bundle.identity.statements == ("Demonstration model, no clinical meaning.",)
+    assert bundle.identity.limits == bundle.card.limits
     assert bundle.identity.digest == hashlib.sha256((demonstration() / CARD).read_bytes()).hexdigest()
     assert {"AUC", "sensitivity", "specificity", "accuracy"} < {m.name for m in bundle.card.metrics}
     assert bundle.weights.stat().st_size < 3_000_000

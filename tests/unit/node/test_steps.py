@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from config.settings import Settings
+from dicom_out.identity import Predecessor
 from inference.findings import QualityCode
 from node.steps import Origin, _digest
 from tests.analyses import PROVENANCE, analysis_of, ct_headers
@@ -9,8 +12,8 @@ ANALYSIS = analysis_of(ct_headers(rows=64, columns=64))
 ORIGIN = Origin(PROVENANCE.installation_id, 1, PROVENANCE.at)
 
 
-def digest(**sections: dict[str, object]) -> str:
-    return _digest([], [], ANALYSIS, Settings.model_validate(sections), ORIGIN)
+def digest(origin: Origin = ORIGIN, **sections: dict[str, object]) -> str:
+    return _digest([], [], ANALYSIS, Settings.model_validate(sections), origin)
 
 
 def test_the_same_facts_give_the_same_digest() -> None:
@@ -40,3 +43,7 @@ def test_what_else_is_made_gives_another_digest(name: str) -> None:
 
 def test_what_is_released_gives_another_digest() -> None:
     assert digest(release={"automatic": "candidates"}) != digest()
+
+
+def test_a_predecessor_gives_another_digest() -> None:
+    assert digest(replace(ORIGIN, predecessor=Predecessor("1.2", "1.2.3"))) != digest()
