@@ -8,18 +8,16 @@ from pydicom.dataset import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage
 
 from dicom_out import codes
+from dicom_out.captions import HEADING, caption
 from dicom_out.header import SourceSeries, copy
 from dicom_out.identity import Kind, Provenance, ResultName
-from dicom_out.lettering import Caption, lettered
+from dicom_out.lettering import lettered
 from dicom_out.render import STRENGTH, WINDOW_LEVEL_HU, WINDOW_WIDTH_HU, picture
 from dicom_out.stamp import stamp
-from dicom_out.statements import model_statements, percent
-from inference.findings import Analysis, ScoredSlice, SlicePolicy
+from inference.findings import Analysis, ScoredSlice
 
 MOST_KEY_SLICES = 5
 SERIES_NUMBER = 9001
-HEADING = "AI RESEARCH"
-WARNING = ("RESEARCH USE ONLY", "NOT FOR DIAGNOSIS")
 
 _GEOMETRY = (
     "PixelSpacing",
@@ -82,22 +80,6 @@ def _capture(
     ds.DateOfSecondaryCapture = ds.ContentDate
     ds.TimeOfSecondaryCapture = ds.ContentTime
     return ds
-
-
-def caption(analysis: Analysis, scored: ScoredSlice) -> Caption:
-    """The words on the picture of one slice."""
-    unconfirmed = analysis.slice_policy is SlicePolicy.AUTOMATIC
-    status = "unconfirmed target" if unconfirmed else "marked target"
-    model = model_statements(analysis)
-    if analysis.probability is None or scored.probability is None:
-        return Caption(HEADING, "no score", ("no score", status), WARNING, model, legend=False)
-    result = (
-        f"PIMA probability {percent(analysis.probability)} %",
-        f"in this slice {percent(scored.probability)} %",
-        f"evidence for {analysis.label}",
-        status,
-    )
-    return Caption(HEADING, f"PIMA {percent(analysis.probability)} %", result, WARNING, model, legend=True)
 
 
 def patient_orientation(image_orientation: list[float]) -> tuple[str, str]:
