@@ -70,6 +70,13 @@ def parked(delivery: Delivery, *, now: datetime, answer: str) -> None:
     delivery.answer = answer
 
 
+def withheld(delivery: Delivery, *, now: datetime, answer: str) -> None:
+    """Parked by ourselves: the destination was not asked."""
+    delivery.state = DeliveryState.PARKED
+    delivery.settled_at = now
+    delivery.answer = answer
+
+
 def postponed(delivery: Delivery, *, now: datetime, wait: timedelta, answer: str) -> None:
     delivery.attempts += 1
     delivery.next_attempt_at = now + wait

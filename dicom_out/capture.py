@@ -7,14 +7,14 @@ from highdicom.sr.coding import CodedConcept
 from pydicom.dataset import Dataset
 
 from dicom_out import codes
+from dicom_out.captions import HEADING, caption
 from dicom_out.header import SourceSeries, copy
 from dicom_out.identity import Kind, Provenance, ResultName
-from dicom_out.lettering import Caption, lettered
+from dicom_out.lettering import lettered
 from dicom_out.references import slab
 from dicom_out.render import STRENGTH, WINDOW_LEVEL_HU, WINDOW_WIDTH_HU, picture
-from dicom_out.secondary import HEADING, WARNING, Place, derive, secondary_capture
-from dicom_out.statements import model_statements, percent
-from inference.findings import Analysis, ScoredSlice, SlicePolicy
+from dicom_out.secondary import Place, derive, secondary_capture
+from inference.findings import Analysis, ScoredSlice
 
 MOST_KEY_SLICES = 5
 SERIES_NUMBER = 9001
@@ -69,22 +69,6 @@ def _capture(
         ds.DerivationCodeSequence = [CodedConcept.from_code(codes.GRAD_CAM)]
     derive(ds, slab(scored, series), aligned=True)
     return ds
-
-
-def caption(analysis: Analysis, scored: ScoredSlice) -> Caption:
-    """The words on the picture of one slice."""
-    unconfirmed = analysis.slice_policy is SlicePolicy.AUTOMATIC
-    status = "unconfirmed target" if unconfirmed else "marked target"
-    model = model_statements(analysis)
-    if analysis.probability is None or scored.probability is None:
-        return Caption(HEADING, "no score", ("no score", status), WARNING, model, legend=False)
-    result = (
-        f"PIMA probability {percent(analysis.probability)} %",
-        f"in this slice {percent(scored.probability)} %",
-        f"evidence for {analysis.label}",
-        status,
-    )
-    return Caption(HEADING, f"PIMA {percent(analysis.probability)} %", result, WARNING, model, legend=True)
 
 
 def patient_orientation(image_orientation: list[float]) -> tuple[str, str]:

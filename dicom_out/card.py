@@ -10,11 +10,12 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from dicom_out import codes
+from dicom_out.captions import CARD_DESCRIPTION, HEADING, WARNING
 from dicom_out.capture import key_slices
 from dicom_out.card_layout import Fact, Note, Refusal, Score, Words, card_picture
 from dicom_out.header import SourceSeries
 from dicom_out.identity import Kind, Provenance, ResultName
-from dicom_out.secondary import HEADING, WARNING, Place, derive, secondary_capture
+from dicom_out.secondary import Place, derive, secondary_capture
 from dicom_out.statements import NOT_REVIEWED, ascii_text, model_statements, percent, selection
 from dicom_out.views import View, views
 from inference.findings import Analysis, Label, ScoredSlice, SlicePolicy
@@ -36,7 +37,7 @@ def card(analysis: Analysis, series: SourceSeries, provenance: Provenance) -> Da
         series.reference,
         (analysis.classifier, analysis.segmenter),
     )
-    ds.SeriesDescription = f"{HEADING} summary"
+    ds.SeriesDescription = CARD_DESCRIPTION
     ds.ImageComments = _in_words(said)
     ds.DerivationDescription = "A summary of the result in words, with views of one slice."
     if scored is not None:

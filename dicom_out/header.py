@@ -11,6 +11,8 @@ from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag, Tag
 from pydicom.valuerep import VR
 
+from dicom_out.walk import held, is_empty
+
 
 def _keywords(words: str) -> tuple[str, ...]:
     return tuple(words.split())
@@ -123,3 +125,29 @@ def _declare_encoding(target: Dataset) -> None:
     """Have pydicom write the copied bytes as they are, instead of decoding and encoding them anew."""
     declared = target.get("SpecificCharacterSet")
     target.set_original_encoding(False, True, convert_encodings(declared) if declared else default_encoding)
+
+
+def differing(source: Dataset, target: Dataset, keywords: Iterable[str]) -> list[str]:
+    """Those of the attributes that `target` does not have as `source` does; what neither knows may be empty."""
+    return [
+        keyword for keyword in keywords if not same(source, target, Tag(tag_for_keyword(keyword) or keyword))
+    ]
+
+
+def same(source: Dataset, target: Dataset, tag: BaseTag) -> bool:
+    """Has `target` the attribute as `source` has it? By the bytes where both are as they were read, else decoded."""
+    if tag not in source or tag not in target:
+        return all(tag not in ds or is_empty(ds, tag) for ds in (source, target))
+    theirs, ours = held(source, tag), held(target, tag)
+    if (
+        isinstance(theirs, RawDataElement)
+        and isinstance(ours, RawDataElement)
+        and dictionary_VR(tag) not in _NOT_BYTES
+    ):
+        return _unpadded(theirs) == _unpadded(ours)
+    both_empty = is_empty(source, tag) and is_empty(target, tag)
+    return both_empty or bool(source[tag].value == target[tag].value)
+
+
+def _unpadded(element: RawDataElement) -> bytes:
+    return bytes(element.value or b"").rstrip(b"\0 ")

@@ -13,9 +13,6 @@ from dicom_out.render import Rgb
 from dicom_out.stamp import stamp
 from inference.findings import AlgorithmIdentity
 
-HEADING = "AI RESEARCH"
-WARNING = ("RESEARCH USE ONLY", "NOT FOR DIAGNOSIS")
-
 
 @dataclass(frozen=True)
 class Place:

@@ -149,7 +149,8 @@ def jobs(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 @cli.command()
 def retry(job: JobArgument, config: ConfigOption = None) -> None:
     """Try a FAILED job again where it failed, or look again at a REJECTED study."""
-    interventions.retry_job(app.open_existing(load(config)), job, now=app.now())
+    settings = load(config)
+    interventions.retry_job(app.open_existing(settings), job, settings.storage, now=app.now())
 
 
 @cli.command()
@@ -157,7 +158,8 @@ def release(job: JobArgument, config: ConfigOption = None) -> None:
     """Send the results of a HELD job to the destinations."""
     settings = load(config)
     names = [d.name for d in settings.delivery.destinations]
-    interventions.release_job(app.open_existing(settings), job, names, now=app.now())
+    sessions = app.open_existing(settings)
+    interventions.release_job(sessions, job, settings.storage, names, now=app.now())
 
 
 @cli.command()

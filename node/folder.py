@@ -92,6 +92,8 @@ def print_outcome(outcome: Outcome, screen: Console) -> None:
         screen.print(f"{quality.code}: {quality.text}")
     for statement in found.classifier.statements:
         screen.print(statement)
+    for finding in outcome.object_findings:
+        screen.print(f"faulty object {finding.sop_instance_uid}: {finding}")
 
 
 def read_folder(path: Path) -> Folder:

@@ -1,26 +1,35 @@
 """What a person may ask of a job that has stopped: try again, or let its results go."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import partial
 
+from config.settings import Storage
 from db import deliveries, jobs, results
 from db.models import Job
 from db.session import Session, Sessions
 from db.states import Event, State
+from dicom_out.finding import Finding
+from node.inspection import ResultGone, inspect, verdict
+
+Check = Callable[[Session, Job], tuple[Finding, ...]]
+"""What is wrong with the objects of a job: it is asked before they are let go, by whatever way."""
 
 
 class CannotIntervene(Exception):
     """The job is not in a state where this can be asked."""
 
 
-def retry_job(sessions: Sessions, number: int, *, now: datetime) -> None:
+def retry_job(sessions: Sessions, number: int, storage: Storage, *, now: datetime) -> None:
     with sessions.begin() as session:
-        retry(session, _job(session, number), now=now)
+        retry(session, _job(session, number), partial(inspect, storage=storage), now=now)
 
 
-def release_job(sessions: Sessions, number: int, destinations: Iterable[str], *, now: datetime) -> None:
+def release_job(
+    sessions: Sessions, number: int, storage: Storage, destinations: Iterable[str], *, now: datetime
+) -> None:
     with sessions.begin() as session:
-        release(session, _job(session, number), destinations, now=now)
+        release(session, _job(session, number), partial(inspect, storage=storage), destinations, now=now)
 
 
 def _job(session: Session, number: int) -> Job:
@@ -30,7 +39,7 @@ def _job(session: Session, number: int) -> Job:
     return job
 
 
-def retry(session: Session, job: Job, *, now: datetime) -> None:
+def retry(session: Session, job: Job, check: Check, *, now: datetime) -> None:
     """Try a failed delivery or analysis again, or look again at a rejected study."""
     if newer := jobs.newer_generation(session, job):
         raise CannotIntervene(f"job {job.id} has given way to generation {newer.generation} of its study")
@@ -41,11 +50,12 @@ def retry(session: Session, job: Job, *, now: datetime) -> None:
     elif results.of_job(session, job) is None:
         jobs.advance(session, job, Event.ANALYSIS_RETRIED, now=now, attempts=0, not_before=None, reason="")
     else:
+        _refuse_faulty(session, job, check)
         again = deliveries.unpark(session, job, now=now)
         jobs.advance(session, job, Event.DELIVERY_RETRIED, now=now, detail=f"{again} objects", reason="")
 
 
-def release(session: Session, job: Job, destinations: Iterable[str], *, now: datetime) -> None:
+def release(session: Session, job: Job, check: Check, destinations: Iterable[str], *, now: datetime) -> None:
     """Let held results go to the destinations."""
     result = results.of_job(session, job)
     if job.state is not State.HELD or result is None:
@@ -53,5 +63,16 @@ def release(session: Session, job: Job, destinations: Iterable[str], *, now: dat
     names = list(destinations)
     if not names:
         raise CannotIntervene("no destination is configured, so that the results have nowhere to go")
+    _refuse_faulty(session, job, check)
     deliveries.open_all(session, job, result, names, now=now)
-    jobs.advance(session, job, Event.RELEASED, now=now)
+    jobs.advance(session, job, Event.RELEASED, now=now, reason="")
+
+
+def _refuse_faulty(session: Session, job: Job, check: Check) -> None:
+    """Objects that fail their check stay, whoever asks; another version may judge or make them otherwise."""
+    try:
+        found = check(session, job)
+    except (ResultGone, OSError) as error:
+        raise CannotIntervene(f"job {job.id} cannot be checked: {error}") from error
+    if found:
+        raise CannotIntervene(f"job {job.id}: {verdict(found)}")

@@ -32,6 +32,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         "lung_volume_ml": found.lung_volume_ml,
         "input_quality": [{"code": q.code, "text": q.text} for q in found.input_quality],
         "not_assessed_for": [q.code for q in found.abstained_for],
+        "object_findings": [f"{f.sop_instance_uid} {f}" for f in outcome.object_findings],
         "model": _algorithm(found.classifier),
         "segmenter": _algorithm(found.segmenter),
         "statements": [*found.classifier.statements],

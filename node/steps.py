@@ -9,9 +9,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from pydicom import dcmread
+from pydicom.dataset import Dataset
 
 from config.settings import Settings
-from dicom_out import encode, identity
+from dicom_out import encode, identity, validation
+from dicom_out.finding import Finding
 from inference.annotation_files import File
 from inference.executor import Executor, OnStage, Request
 from inference.findings import Analysis
@@ -63,6 +65,7 @@ class Outcome:
     analysis: Analysis
     digest: str
     objects: tuple[Made, ...]
+    object_findings: tuple[Finding, ...]  # what is wrong with the objects: with any, none is sent
     encode_s: float
     total_s: float
 
@@ -77,7 +80,7 @@ def process(
     *,
     on_stage: OnStage,
 ) -> Outcome:
-    """Analyse the slices, with what is marked in them, and write the result objects into `folder`."""
+    """Analyse the slices, with what is marked in them, write the result objects into `folder`, and check them."""
     started = time.perf_counter()
     request = Request(tuple(i.path for i in inputs), tuple(a.file for a in annotations))
     analysis = execute(request, on_stage=on_stage)
@@ -102,9 +105,12 @@ def process(
         segmentation=settings.results.segmentation,
         key_objects=settings.results.key_objects,
     )
-    made = tuple(_made(path) for path in encode.write(objects, folder))
+    paths = encode.write(objects, folder)
+    written = [dcmread(path) for path in paths]
+    made = tuple(_made(path, ds) for path, ds in zip(paths, written, strict=True))
+    found = validation.findings(written, sources, marks)
     ended = time.perf_counter()
-    return Outcome(analysis, digest, made, encode_s=ended - encoding, total_s=ended - started)
+    return Outcome(analysis, digest, made, found, encode_s=ended - encoding, total_s=ended - started)
 
 
 def _digest(
@@ -139,8 +145,7 @@ def predecessor(report: Path) -> identity.Predecessor | None:
     return identity.Predecessor(str(ds.SeriesInstanceUID), str(ds.SOPInstanceUID))
 
 
-def _made(path: Path) -> Made:
-    ds = dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID", "SOPInstanceUID"])
+def _made(path: Path, ds: Dataset) -> Made:
     return Made(
         sop_instance_uid=str(ds.SOPInstanceUID),
         sop_class_uid=str(ds.SOPClassUID),

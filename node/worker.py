@@ -18,6 +18,7 @@ from db.states import Event
 from inference.annotation_files import File
 from inference.executor import Executor, Failed, Unfinished
 from inference.volume import VolumeRefused
+from node.inspection import verdict, withhold
 from node.logs import blame
 from node.receive import ANNOTATION_CLASSES, CT_CLASSES
 from node.release import next_event
@@ -99,8 +100,12 @@ class Worker:
         )
 
     def _store(self, job: Job, outcome: Outcome) -> None:
-        """Outbox before state: rows of results and deliveries and the end of RUNNING, all or nothing."""
+        """Outbox before state: rows of results and deliveries and the end of RUNNING, all or nothing.
+
+        Of objects that fail their check no delivery is left to be sent.
+        """
         now, policy = self.now(), outcome.analysis.slice_policy
+        found = outcome.object_findings
         names = [d.name for d in self.settings.delivery.destinations]
         event = next_event(self.settings.release, policy, destinations=len(names))
         with self.sessions.begin() as session:
@@ -110,7 +115,12 @@ class Worker:
             if event is Event.RESULTS_STORED:
                 deliveries.open_all(session, job, result, names, now=now)
             jobs.supersede_held(session, job, now=now)
-            jobs.advance(session, job, event, now=now, owner=self.name, detail=_summary(outcome), reason="")
+            summary = _summary(outcome)
+            jobs.advance(session, job, event, now=now, owner=self.name, detail=summary, reason=verdict(found))
+            if found and event is Event.RESULTS_STORED:
+                withhold(session, session.get_one(Job, job.id), found, now=now)
+        if found:
+            log.error("objects fail their check", extra={"job": job.id, "reason": verdict(found)})
         log.info("results stored", extra={"job": job.id, "objects": len(outcome.objects)})
 
     def _try_again_or_give_up(self, job: Job, error: Exception) -> None:

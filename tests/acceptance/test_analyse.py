@@ -13,7 +13,7 @@ from pydicom import dcmread
 KEYS = {
     "study_instance_uid", "series_instance_uid", "label", "probability", "threshold", "slice_policy",
     "target", "other_candidates", "slices", "lung_volume_ml", "input_quality", "model", "segmenter",
-    "statements", "timings_s", "consistency", "calibration", "not_assessed_for",
+    "statements", "timings_s", "consistency", "calibration", "not_assessed_for", "object_findings",
 }  # fmt: skip
 
 
@@ -37,6 +37,7 @@ def test_a_study_gives_a_result_and_its_objects_the_same_each_time(
     result = _result(first)
     assert set(result) == KEYS
     assert set(result["timings_s"]) == {"load", "segment", "select", "classify", "encode", "total"}
+    assert result["object_findings"] == []
     assert result["slice_policy"] == "automatic"
     assert result["probability"] == pytest.approx(
         sum(s["probability"] for s in result["slices"]) / len(result["slices"])

@@ -67,6 +67,7 @@ def test_the_type_checker_sees_a_wrong_type(copy: Path) -> None:
         ("node/release.py", "import pynetdicom", "The network is met in two places"),
         ("node/release.py", "import sqlalchemy", "SQL stays in db"),
         ("inference/findings.py", "import highdicom", "highdicom stays"),
+        ("dicom_out/render.py", "import pydicom", "What is drawn into a picture"),
         ("node/release.py", "import apscheduler", "The clock is one file"),
     ],
 )

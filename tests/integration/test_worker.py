@@ -14,9 +14,10 @@ from safetensors.torch import load_file, save_file
 
 from config.settings import Settings
 from db import deliveries, jobs, results
-from db.models import Job
+from db.models import DeliveryState, Job
 from db.session import Sessions
 from db.states import State
+from dicom_out import stamp
 from inference import volume
 from inference.analyse import InProcess, Models
 from inference.bundle import WEIGHTS, demonstration, load_bundle
@@ -27,7 +28,9 @@ from inference.phantom import LesionKind, write_study
 from inference.threshold import ThresholdSegmenter
 from inference.volume import CtVolume
 from node import app
+from node.inspection import ResultGone, inspect
 from node.intake import consider_studies
+from node.interventions import CannotIntervene, retry_job
 from node.logs import blame
 from node.receive import Arrival, identify, receive
 from node.worker import Worker
@@ -101,6 +104,46 @@ def test_results_are_files_and_rows_before_the_job_moves_on(
         assert all((node.storage.outbox / made.path).is_file() for made in result.objects)
         assert result.slices
         assert result.probability == pytest.approx(np.mean([s.probability for s in result.slices]))
+
+
+def test_a_faulty_object_is_kept_and_never_sent_whoever_asks(
+    queued: int,
+    sessions: Sessions,
+    models: Models,
+    node: Settings,
+    now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stamp, "IMPLEMENTATION_CLASS_UID", "1.2.3")
+    job = _work(sessions, models, node, now)
+    assert (job.id, job.state) == (queued, State.FAILED)
+    assert job.reason.startswith("not sent, object 2.25.")
+    with sessions() as session:
+        result = results.of_job(session, job)
+        assert result is not None
+        every = deliveries.of_job(session, job)
+        assert [d.sop_instance_uid for d in every] == [made.sop_instance_uid for made in result.objects]
+        assert {(d.state, d.attempts) for d in every} == {(DeliveryState.PARKED, 0)}
+        assert all((node.storage.outbox / made.path).is_file() for made in result.objects)
+    with pytest.raises(CannotIntervene, match="fails the check: ImplementationClassUID"):
+        retry_job(sessions, job.id, node.storage, now=now)
+
+
+def test_only_the_very_bytes_that_were_made_are_sent_again(
+    queued: int, sessions: Sessions, models: Models, node: Settings, now: datetime
+) -> None:
+    job = _work(sessions, models, node, now)
+    with sessions.begin() as session:
+        result = results.of_job(session, job)
+        assert result is not None
+        assert inspect(session, session.get_one(Job, queued), node.storage) == ()
+        file = node.storage.outbox / result.objects[0].path
+        file.write_bytes(file.read_bytes()[:-2])
+        with pytest.raises(ResultGone, match="its file has changed"):
+            inspect(session, session.get_one(Job, queued), node.storage)
+        file.unlink()
+        with pytest.raises(ResultGone, match="No such file"):
+            inspect(session, session.get_one(Job, queued), node.storage)
 
 
 @pytest.mark.parametrize("level", ["candidates", "shadow"])

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
-from dicom_out.capture import caption, key_slices, patient_orientation
+from dicom_out.captions import caption
+from dicom_out.capture import key_slices, patient_orientation
 from dicom_out.encode import encode
 from dicom_out.lettering import layout
 from dicom_out.render import windowed

@@ -10,14 +10,17 @@ import pytest
 from config.settings import Delivery as Rules
 from db import deliveries, jobs
 from db.models import DeliveryState, Job, Result, ResultObject
-from db.session import Sessions
+from db.session import Session, Sessions
 from db.states import Event, State
+from dicom_out.finding import Finding
 from dicom_out.scu import Outcome, SendResult
+from node.inspection import withhold
 from node.interventions import CannotIntervene, release, retry
 from node.outgoing import park_unknown, send_due
 
 RULES = Rules(first_retry_s=30)
 OUTBOX = Path("outbox")
+FAULT = Finding("b", "VerificationFlag", "VERIFIED", "UNVERIFIED")
 
 
 @dataclass
@@ -58,6 +61,14 @@ def _delivering(sessions: Sessions, now: datetime, *destinations: str, held: boo
         event = Event.RESULTS_HELD if held else Event.RESULTS_STORED
         jobs.advance(session, job, event, now=now, owner="w")
         return job.id
+
+
+def fit(_session: Session, _job: Job) -> tuple[Finding, ...]:
+    return ()
+
+
+def faulty(_session: Session, _job: Job) -> tuple[Finding, ...]:
+    return (FAULT,)
 
 
 def _send(sessions: Sessions, name: str, destination: Scripted, now: datetime) -> None:
@@ -105,7 +116,7 @@ def test_a_retry_sends_only_what_was_refused(sessions: Sessions, now: datetime) 
     pacs = Scripted({"a": Outcome.REFUSED})
     _send(sessions, "pacs", pacs, now)
     with sessions.begin() as session:
-        retry(session, session.get_one(Job, job), now=now)
+        retry(session, session.get_one(Job, job), fit, now=now)
     pacs.outcomes.clear()
     _send(sessions, "pacs", pacs, now)
     assert pacs.sent == ["a", "b", "a"]
@@ -118,7 +129,7 @@ def test_held_results_leave_when_they_are_released(sessions: Sessions, now: date
     _send(sessions, "pacs", pacs, now)
     assert pacs.sent == []
     with sessions.begin() as session:
-        release(session, session.get_one(Job, job), ["pacs"], now=now)
+        release(session, session.get_one(Job, job), fit, ["pacs"], now=now)
     _send(sessions, "pacs", pacs, now)
     assert pacs.sent == ["a", "b"]
     assert _state(sessions, job) is State.DONE
@@ -130,9 +141,9 @@ def test_what_is_under_way_is_neither_retried_nor_released(
     with sessions.begin() as session:
         under_way = session.get_one(Job, job)
         with pytest.raises(CannotIntervene, match="DELIVERING; only FAILED and REJECTED"):
-            retry(session, under_way, now=now)
+            retry(session, under_way, fit, now=now)
         with pytest.raises(CannotIntervene, match="DELIVERING; only HELD"):
-            release(session, under_way, ["pacs"], now=now)
+            release(session, under_way, fit, ["pacs"], now=now)
 
 
 def test_a_rejected_study_is_looked_at_again_unless_a_newer_generation_took_over(
@@ -141,12 +152,12 @@ def test_a_rejected_study_is_looked_at_again_unless_a_newer_generation_took_over
     with sessions.begin() as session:
         rejected = jobs.image_arrived(session, "1.2", now=now)
         jobs.advance(session, rejected, Event.NOT_ELIGIBLE, now=now, reason="a test")
-        retry(session, rejected, now=now)
+        retry(session, rejected, fit, now=now)
         assert rejected.state is State.RECEIVING
         jobs.advance(session, rejected, Event.NOT_ELIGIBLE, now=now, reason="a test")
         jobs.image_arrived(session, "1.2", now=now)
         with pytest.raises(CannotIntervene, match="given way to generation 2"):
-            retry(session, rejected, now=now)
+            retry(session, rejected, fit, now=now)
 
 
 def test_what_waits_for_a_destination_that_is_gone_waits_for_a_person(
@@ -163,5 +174,47 @@ def test_what_waits_for_a_destination_that_is_gone_waits_for_a_person(
 def test_nothing_is_released_to_nowhere(sessions: Sessions, now: datetime) -> None:
     job = _delivering(sessions, now, held=True)
     with sessions.begin() as session, pytest.raises(CannotIntervene, match="nowhere to go"):
-        release(session, session.get_one(Job, job), [], now=now)
+        release(session, session.get_one(Job, job), fit, [], now=now)
+    assert _state(sessions, job) is State.HELD
+
+
+def test_of_a_faulty_object_nothing_of_its_job_is_sent(sessions: Sessions, job: int, now: datetime) -> None:
+    with sessions.begin() as session:
+        withhold(session, session.get_one(Job, job), [FAULT], now=now)
+    pacs = Scripted()
+    _send(sessions, "pacs", pacs, now)
+    assert pacs.sent == []
+    with sessions() as session:
+        failed = session.get_one(Job, job)
+        answers = {d.sop_instance_uid: d.answer for d in deliveries.of_job(session, failed)}
+    assert failed.state is State.FAILED
+    assert (
+        failed.reason == "not sent, object b fails the check: VerificationFlag: VERIFIED, expected UNVERIFIED"
+    )
+    assert answers == {
+        "a": "withheld with the faulty object b",
+        "b": "VerificationFlag: VERIFIED, expected UNVERIFIED",
+    }
+
+
+def test_a_retry_and_a_release_check_again_and_let_nothing_faulty_go(
+    sessions: Sessions, job: int, now: datetime
+) -> None:
+    with sessions.begin() as session:
+        withhold(session, session.get_one(Job, job), [FAULT], now=now)
+        with pytest.raises(CannotIntervene, match="object b fails the check"):
+            retry(session, session.get_one(Job, job), faulty, now=now)
+    pacs = Scripted()
+    _send(sessions, "pacs", pacs, now)
+    assert (pacs.sent, _state(sessions, job)) == ([], State.FAILED)
+    with sessions.begin() as session:
+        retry(session, session.get_one(Job, job), fit, now=now)
+    _send(sessions, "pacs", pacs, now)
+    assert pacs.sent == ["a", "b"]
+
+
+def test_held_results_that_are_faulty_stay_held(sessions: Sessions, now: datetime) -> None:
+    job = _delivering(sessions, now, held=True)
+    with sessions.begin() as session, pytest.raises(CannotIntervene, match="object b fails the check"):
+        release(session, session.get_one(Job, job), faulty, ["pacs"], now=now)
     assert _state(sessions, job) is State.HELD
