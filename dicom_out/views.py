@@ -48,7 +48,7 @@ def views(scored: ScoredSlice, source: Dataset, *, title: str, evidence: str) ->
         return
     size_mm, field = _around(scored.lesion, row_mm, column_mm)
     yield View(title, ct, whole, _filled(field, scored.lesion.shape), sides)
-    yield View(f"target, {size_mm:.0f} mm wide", ct, field, scored.lesion, sides)
+    yield View(f"target, view of {size_mm:.0f} mm", ct, field, scored.lesion, sides)
     if scored.heat is not None:
         yield View(evidence, picture(scored), field, scored.lesion, sides)
 

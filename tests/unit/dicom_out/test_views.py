@@ -21,12 +21,12 @@ def _views(scored: ScoredSlice, **header: object) -> tuple[View, ...]:
 
 
 def test_a_slice_is_shown_whole_then_the_target_then_the_heat_on_it() -> None:
-    assert [view.caption for view in _views(_scored())] == ["image 1", "target, 80 mm wide", "evidence"]
+    assert [view.caption for view in _views(_scored())] == ["image 1", "target, view of 80 mm", "evidence"]
 
 
 def test_without_a_score_there_is_no_heat() -> None:
     shown = _views(replace(_scored(), heat=None))
-    assert [view.caption for view in shown] == ["image 1", "target, 80 mm wide"]
+    assert [view.caption for view in shown] == ["image 1", "target, view of 80 mm"]
 
 
 def test_a_target_without_extent_is_not_cut_out() -> None:
