@@ -13,7 +13,7 @@ from dicom_out.identity import Kind, Provenance, ResultName
 from dicom_out.lettering import lettered
 from dicom_out.references import slab
 from dicom_out.render import STRENGTH, WINDOW_LEVEL_HU, WINDOW_WIDTH_HU, picture
-from dicom_out.secondary import Place, derive, secondary_capture
+from dicom_out.secondary import Numbering, derive, secondary_capture
 from inference.findings import Analysis, ScoredSlice
 
 MOST_KEY_SLICES = 5
@@ -57,7 +57,7 @@ def _capture(
     source = series[scored.sop_instance_uid]
     ds = secondary_capture(
         lettered(picture(scored), caption(analysis, scored), scored.lungs | scored.lesion),
-        Place(Kind.PICTURE_SERIES, SERIES_NUMBER, Kind.PICTURE, number),
+        Numbering(Kind.PICTURE_SERIES, SERIES_NUMBER, Kind.PICTURE, number),
         ResultName(analysis.study_instance_uid, analysis.series_instance_uid, provenance),
         source,
         (analysis.classifier, analysis.segmenter),

@@ -15,7 +15,7 @@ from dicom_out.capture import key_slices
 from dicom_out.card_layout import Fact, Note, Refusal, Score, Words, card_picture
 from dicom_out.header import SourceSeries
 from dicom_out.identity import Kind, Provenance, ResultName
-from dicom_out.secondary import Place, derive, secondary_capture
+from dicom_out.secondary import Numbering, derive, secondary_capture
 from dicom_out.statements import NOT_REVIEWED, ascii_text, model_statements, percent, selection
 from dicom_out.views import View, views
 from inference.findings import Analysis, Label, ScoredSlice, SlicePolicy
@@ -32,7 +32,7 @@ def card(analysis: Analysis, series: SourceSeries, provenance: Provenance) -> Da
     shown = () if scored is None else tuple(_views(analysis, scored, series))
     ds = secondary_capture(
         card_picture(said, shown),
-        Place(Kind.CARD_SERIES, SERIES_NUMBER, Kind.CARD, 1),
+        Numbering(Kind.CARD_SERIES, SERIES_NUMBER, Kind.CARD, 1),
         ResultName(analysis.study_instance_uid, analysis.series_instance_uid, provenance),
         series.reference,
         (analysis.classifier, analysis.segmenter),

@@ -15,7 +15,7 @@ from inference.findings import AlgorithmIdentity
 
 
 @dataclass(frozen=True)
-class Place:
+class Numbering:
     """Where a picture stands among the results."""
 
     series: Kind
@@ -25,7 +25,11 @@ class Place:
 
 
 def secondary_capture(
-    pixels: Rgb, place: Place, name: ResultName, source: Dataset, algorithms: Iterable[AlgorithmIdentity]
+    pixels: Rgb,
+    numbering: Numbering,
+    name: ResultName,
+    source: Dataset,
+    algorithms: Iterable[AlgorithmIdentity],
 ) -> Dataset:
     """An RGB picture about the patient and study of `source`. Its PatientOrientation is empty: unknown."""
     ds = hd.sc.SCImage(
@@ -34,10 +38,10 @@ def secondary_capture(
         bits_allocated=8,
         coordinate_system="PATIENT",
         study_instance_uid=name.study_instance_uid,
-        series_instance_uid=name.uid(SecondaryCaptureImageStorage, place.series),
-        series_number=place.series_number,
-        sop_instance_uid=name.uid(SecondaryCaptureImageStorage, place.kind, place.number),
-        instance_number=place.number,
+        series_instance_uid=name.uid(SecondaryCaptureImageStorage, numbering.series),
+        series_number=numbering.series_number,
+        sop_instance_uid=name.uid(SecondaryCaptureImageStorage, numbering.kind, numbering.number),
+        instance_number=numbering.number,
         manufacturer="",
         patient_orientation=("L", "P"),
     )

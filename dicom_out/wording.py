@@ -1,7 +1,8 @@
 """What an object says in words: known statements only, and nothing of the patient.
 
-The words in a picture stand in its ImageComments too: `captions.caption` gives both, from the analysis alone, which
-holds nothing of a patient, and no module that draws may import pydicom. So the comments must read as those words do.
+The words in a picture of a slice stand in its ImageComments too: `captions.caption` gives both, from the analysis
+alone, which holds nothing of a patient, and neither it nor what letters a slice may import pydicom. So the comments
+must read as those words do. Those of the summary card must have the warning, the statements and the report's numbers.
 """
 
 import re
@@ -26,8 +27,6 @@ _SCORE = (
 _RESULT = re.compile(rf"(?:no score|{_SCORE}); (?:unconfirmed|marked) target(?:, slice -?\d+)?\Z")
 _FREE_TEXT = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 _LEAST = 5  # characters of an identifier: shorter ones stand in any text
-
-
 _ON_THE_CARD = re.compile(rf"\b(?:(?:{'|'.join(Label)}):|PIMA from) (\d+\.\d\d) %")
 
 
@@ -65,10 +64,8 @@ def card_findings(card: Dataset, reports: Sequence[Said]) -> Iterator[Finding]:
     comments = str(card.get("ImageComments", ""))
     squeezed = _squeezed(comments)
     for said in reports:
-        sentences = " - ".join(WARNING), *said.statements
-        if not squeezed.startswith(_squeezed(sentences[0])) or any(
-            _squeezed(s) not in squeezed for s in sentences
-        ):
+        begins = squeezed.startswith(_squeezed(" - ".join(WARNING)))
+        if not begins or any(_squeezed(statement) not in squeezed for statement in said.statements):
             yield Finding.of(card, "ImageComments", "other words", "the warning and the models' statements")
         if not (said.probabilities | said.threshold).issuperset(_ON_THE_CARD.findall(comments)):
             yield Finding.of(
