@@ -10,6 +10,7 @@ DISCLAIMER = (
     "Do not use for patient management."
 )
 NOT_REVIEWED = "Automated result, not reviewed"
+WITHDRAWN = "These results of a research AI model are withdrawn by the system that made them. Do not use them, nor copies of them."
 
 LIMITATIONS = (
     "The method was published from a single centre with one internal split and a small validation set.",
