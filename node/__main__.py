@@ -12,8 +12,9 @@ from rich.console import Console
 
 from config.load import BadConfig, load
 from db.session import DatabaseUnusable
+from dicom_out.rejection import Reason
 from inference.bundle import BadBundle
-from node import app, interventions, listing
+from node import app, interventions, listing, withdrawal
 from node.checkup import checkup
 from node.choice import NotAnalysable
 from node.demo import DemoFailed, demonstrate
@@ -157,9 +158,30 @@ def retry(job: JobArgument, config: ConfigOption = None) -> None:
 def release(job: JobArgument, config: ConfigOption = None) -> None:
     """Send the results of a HELD job to the destinations."""
     settings = load(config)
-    names = [d.name for d in settings.delivery.destinations]
     sessions = app.open_existing(settings)
-    interventions.release_job(sessions, job, settings.storage, names, now=app.now())
+    interventions.release_job(sessions, job, settings.storage, settings.delivery, now=app.now())
+
+
+@cli.command()
+def withdraw(
+    reason: Annotated[Reason, typer.Option(help="Why: the code that the rejection notes carry.")],
+    study: Annotated[str | None, typer.Argument(metavar="[STUDY]", help="A Study Instance UID.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="DIGEST", help="Instead: all results of this model; 12 digits or more."),
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Declare results void: send a rejection note (IHE IOCM) to every destination that may have them."""
+    if (study is None) == (model is None):
+        raise CannotIntervene("name either a STUDY or, by --model, the digest of a model")
+    settings = load(config)
+    sessions = app.open_existing(settings)
+    if study is not None:
+        withdrawn = withdrawal.withdraw_study(sessions, study, reason, settings, now=app.now())
+    else:
+        withdrawn = withdrawal.withdraw_model(sessions, model or "", reason, settings, now=app.now())
+    screen.print(f"withdrawn: job {', '.join(map(str, withdrawn))}; see sedas-node jobs for the notes")
 
 
 @cli.command()
