@@ -75,6 +75,45 @@ def echo(peer: Peer, *, calling_ae_title: str = "SEDAS", timeout_s: float = TIME
         association.release()
 
 
+@dataclass(frozen=True)
+class Negotiated:
+    """A peer's answer to a presentation context of one SOP class and one transfer syntax (PS3.8 9.3.3.2)."""
+
+    sop_class: UID
+    transfer_syntax: UID
+    result: int  # 0: accepted
+
+    @property
+    def in_words(self) -> str:
+        words = ("accepted", "rejected by the user", "rejected without a reason", "SOP class not supported",
+                 "transfer syntax not supported")  # fmt: skip
+        return words[self.result] if self.result < len(words) else f"result {self.result}"
+
+
+def negotiate(
+    peer: Peer,
+    pairs: Sequence[tuple[UID, UID]],
+    *,
+    calling_ae_title: str = "SEDAS",
+    timeout_s: float = TIMEOUT_S,
+) -> list[Negotiated]:
+    """What the peer says to each pair of SOP class and transfer syntax, of at most 128, when nothing is sent.
+
+    Empty where no association came about for another reason. Raises NoConnection.
+    """
+    offered = [build_context(sop_class, syntax) for sop_class, syntax in pairs]
+    association = _Entity(calling_ae_title).open(peer, offered, timeout_s)
+    if association.is_established:
+        association.release()
+    answered = [*association.accepted_contexts, *association.rejected_contexts]
+    by_id = {context.context_id: context.result for context in answered}
+    return [
+        Negotiated(sop_class, syntax, result)
+        for number, (sop_class, syntax) in enumerate(pairs)
+        if (result := by_id.get(2 * number + 1)) is not None
+    ]
+
+
 def send_files(
     files: Sequence[Path], peer: Peer, *, calling_ae_title: str = "SEDAS", timeout_s: float = TIMEOUT_S
 ) -> Iterator[SendResult]:
