@@ -140,6 +140,8 @@ def _contexts(record: Record) -> str:
 def _let_in(site: Site) -> str:
     """The node under the destination's own AE title, from this machine."""
     callers = site.settings.listener.calling_ae_titles
+    if site.settings.listener.port == 0:
+        raise WentWrong("listener.port is 0, any free port: no sender can be told it; give it a number")
     if site.to.ae_title not in callers and not site.to.commitment:
         raise WorthANote(
             f"{site.to.ae_title} is not among listener.calling_ae_titles ({', '.join(callers)}), "

@@ -33,7 +33,7 @@ def html(record: Record) -> str:
     }
     rows = "".join(
         f"<tr><td class={step.verdict}>{step.verdict}</td><td>{escape(step.name)}</td>"
-        f"<td>{escape(step.said)}</td><td>{step.took_s:.1f} s</td></tr>\n"
+        f"<td>{escape(step.said)}</td><td>{step.took_s:.1f}&nbsp;s</td></tr>\n"
         for step in record.steps
     )
     return (

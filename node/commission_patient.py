@@ -119,7 +119,7 @@ class _Patient:
                 return job
             where = "unknown to the node" if job is None else f"{job.state}"
             answers = {f"{d.destination}: {d.answer}" for d in every if d.answer}
-            said = "; ".join(filter(None, (job.reason if job else "", *sorted(answers))))
+            said = (job.reason if job else "") or "; ".join(sorted(answers))
             if job is not None and job.state in SETTLED:
                 raise WentWrong(f"not {word}: job {job.id} is {where}: {said}")
             if time.monotonic() > until:
