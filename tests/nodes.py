@@ -22,7 +22,7 @@ from node.receive import Arrival
 from tests.models import QUICK
 from tests.peers import wait_for
 
-SETTLED = {"DONE", "REJECTED", "FAILED", "SUPERSEDED"}
+SETTLED = {"DONE", "WITHDRAWN", "REJECTED", "FAILED", "SUPERSEDED"}
 
 
 @dataclass
