@@ -1,6 +1,6 @@
 """The measurement groups of the report (TID 1501): the patient, the target, candidates, the lungs, the slices."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from highdicom.sr.content import FindingSite, SourceImageForMeasurement, SourceImageForMeasurementGroup
@@ -91,7 +91,7 @@ def _result(scope: Scope) -> Group:
         images=dict.fromkeys(uid for scored in analysis.slices for uid in scored.source_uids),
     )
     _say(group, codes.QUESTION, (QUESTION,))
-    _say(group, codes.SLICES_OF_TARGET, (_images(analysis) + of_series(scope.series),))
+    _say(group, codes.SLICES_OF_TARGET, (_images(_as_numbered(analysis.slices)) + of_series(scope.series),))
     group[0].ContentSequence.append(
         UIDRefContentItem(
             codes.SERIES_INSTANCE_UID, analysis.series_instance_uid, RelationshipTypeValues.CONTAINS
@@ -111,13 +111,17 @@ def _result(scope: Scope) -> Group:
     return group
 
 
-def _images(analysis: Analysis) -> str:
+def _as_numbered(slices: Iterable[ScoredSlice]) -> list[ScoredSlice]:
+    return sorted(slices, key=lambda scored: scored.instance_number or 0)
+
+
+def _images(slices: Sequence[ScoredSlice]) -> str:
     """The slices by the numbers that a viewer shows."""
-    known = [scored.instance_number for scored in analysis.slices]
-    if not known:
+    if not slices:
         return "no image"
+    known = (scored.instance_number for scored in slices)
     numbers = ", ".join("one without a number" if number is None else str(number) for number in known)
-    return f"image {numbers}" if len(known) == 1 else f"images {numbers}"
+    return f"image {numbers}" if len(slices) == 1 else f"images {numbers}"
 
 
 def _in_reading_order(group: Group) -> None:
@@ -182,7 +186,7 @@ def _all_slices(scope: Scope) -> Group:
     measurements = [m for scored in scope.analysis.slices for m in _slice_measurements(scope, scored)]
     title = "Probability of each scored slice"
     group = _group(scope, (Kind.ALL_SLICES, 0, title), scope.analysis.classifier, measurements=measurements)
-    _say(group, codes.SLICE_ORDER, (_images(scope.analysis),))
+    _say(group, codes.SLICE_ORDER, (_images(scope.analysis.slices),))
     return group
 
 
