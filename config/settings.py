@@ -122,6 +122,7 @@ class Results(Section):
 
     segmentation: bool = False  # a Segmentation of lungs and target, in the scored slices
     key_objects: bool = False  # a Key Object Selection of the key slices
+    abstentions: Literal["send", "keep"] = "send"  # results without a number
 
 
 class Destination(Section):
@@ -131,15 +132,20 @@ class Destination(Section):
     ae_title: AeTitle
     host: str
     port: Annotated[int, Field(ge=1, le=65535)]
+    senders: tuple[AeTitle, ...] = ()  # only studies that one of these AE titles sent; empty: every study
+    commitment: bool = False  # an object is delivered once the destination has committed to keeping it
 
 
 class Delivery(Section):
     """How results reach their destinations."""
 
     destinations: tuple[Destination, ...] = ()  # none: results stay in the database and the outbox
-    first_retry_s: Seconds = 30.0  # doubled after every failure
+    first_retry_s: Seconds = 30.0  # doubled after every failure, less up to a half by chance
     longest_retry_s: Seconds = 3600.0
     timeout_s: Seconds = 20.0  # of a silent destination
+    alarm_after_s: Seconds = 4 * 3600.0  # an object that is still on its way then is called overdue
+    commitment_answer_s: Seconds = 600.0  # without a report for so long, commitment is asked for anew
+    commitment_stay_s: Annotated[float, Field(ge=0, le=60)] = 2.0  # for a report on the same association
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> "Delivery":

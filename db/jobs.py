@@ -99,6 +99,12 @@ def supersede_held(session: Session, job: Job, *, now: datetime) -> None:
         advance(session, held, Event.NEWER_GENERATION, now=now, detail=f"generation {job.generation}")
 
 
+def locked(session: Session, numbers: Iterable[int]) -> Sequence[Job]:
+    """These jobs as they are now; no other transaction moves them, or their deliveries, until this one ends."""
+    query = select(Job).where(Job.id.in_(list(numbers))).order_by(Job.id).with_for_update()
+    return session.scalars(query.execution_options(populate_existing=True)).all()
+
+
 def in_state(session: Session, *states: State) -> Sequence[Job]:
     return session.scalars(select(Job).where(Job.state.in_(states)).order_by(Job.id)).all()
 
@@ -169,6 +175,11 @@ def with_lost_lease(session: Session, *, now: datetime) -> Sequence[Job]:
     """Jobs whose worker has been silent for longer than its lease."""
     query = select(Job).where(Job.state == State.RUNNING, Job.lease_until < now)
     return session.scalars(query.order_by(Job.id)).all()
+
+
+def senders(session: Session, job: Job) -> set[str]:
+    """The AE titles that sent what `job` analyses."""
+    return {instance.calling_ae_title for instance in inputs(session, job)}
 
 
 def set_inputs(session: Session, job: Job, instances: Iterable[Instance]) -> None:

@@ -98,6 +98,10 @@ class Job(Base):
             name="running_is_leased",
         ),
         CheckConstraint("state NOT IN ('REJECTED', 'FAILED') OR reason <> ''", name="refusal_has_reason"),
+        CheckConstraint(
+            "state NOT IN ('WITHDRAWING', 'WITHDRAWN') OR withdrawal IS NOT NULL",
+            name="withdrawal_has_reason",
+        ),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     study_instance_uid: Mapped[str]
@@ -108,6 +112,7 @@ class Job(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     lease_owner: Mapped[str | None]
     lease_until: Mapped[datetime | None]
+    withdrawal: Mapped[str | None]  # why its results were withdrawn, once somebody asked for it
     not_before: Mapped[datetime | None]  # the next attempt waits until then
     created_at: Mapped[datetime]
     completed_at: Mapped[datetime | None]  # when the study was found complete: the instant of its results
@@ -200,12 +205,21 @@ class QualityFinding(Base):
     )  # a reason to give no number
 
 
+class ObjectRole(StrEnum):
+    RESULT = "result"  # made with the analysis
+    OTHER_CLASS = "other class"  # its report in a SOP class that a destination takes
+    REJECTION = "rejection"  # a rejection note on its objects
+
+
 class ResultObject(Base):
     """A DICOM object we made, on disk at `path` below the outbox."""
 
     __tablename__ = "result_objects"
     sop_instance_uid: Mapped[str] = mapped_column(primary_key=True)
     job_id: Mapped[int] = mapped_column(ForeignKey("results.job_id"), index=True)
+    role: Mapped[ObjectRole] = mapped_column(
+        _words(ObjectRole, "role"), default=ObjectRole.RESULT, server_default=ObjectRole.RESULT.value
+    )
     rank: Mapped[int]
     sop_class_uid: Mapped[str]
     path: Mapped[str]
@@ -213,9 +227,13 @@ class ResultObject(Base):
 
 
 class DeliveryState(StrEnum):
-    WAITING = "waiting"  # to be sent, or sent again at `next_attempt_at`
+    WAITING = "waiting"  # to be sent, or sent again, at `next_attempt_at`
     SENT = "sent"
+    UNCONFIRMED = "unconfirmed"  # sent; the destination is asked at `next_attempt_at` to commit to it
+    COMMITTED = "committed"
+    REPLACED = "replaced"  # its SOP class was refused; another delivery takes the same content there
     PARKED = "parked"  # refused for good; `sedas-node retry` tries again
+    CANCELLED = "cancelled"  # withdrawn before the destination was known to have it
 
 
 class Delivery(Base):
@@ -231,8 +249,37 @@ class Delivery(Base):
     sop_instance_uid: Mapped[str] = mapped_column(ForeignKey("result_objects.sop_instance_uid"))
     destination: Mapped[str]
     state: Mapped[DeliveryState] = mapped_column(_words(DeliveryState, "state"))
-    attempts: Mapped[int] = mapped_column(default=0)
+    opened_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(default=0)  # to send it, counted before the wire is touched
+    requests: Mapped[int] = mapped_column(default=0, server_default="0")  # for commitment
     next_attempt_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
+    alarmed_at: Mapped[datetime | None]  # when it was first called overdue
     answer: Mapped[str] = mapped_column(default="")  # what the destination said last
     object: Mapped[ResultObject] = relationship()
+
+
+class CommitmentState(StrEnum):
+    ASKED = "asked"
+    ANSWERED = "answered"
+    UNANSWERED = "unanswered"  # not taken by the destination, or asked anew since; a late report still counts
+
+
+class Commitment(Base):
+    """One request to a destination to commit to the safekeeping of objects (PS3.4 annex J)."""
+
+    __tablename__ = "commitments"
+    transaction_uid: Mapped[str] = mapped_column(primary_key=True)
+    destination: Mapped[str]
+    state: Mapped[CommitmentState] = mapped_column(_words(CommitmentState, "state"))
+    asked_at: Mapped[datetime]
+    answered_at: Mapped[datetime | None]
+    answer: Mapped[str] = mapped_column(default="")
+
+
+class CommitmentItem(Base):
+    """An object that a commitment was asked for."""
+
+    __tablename__ = "commitment_items"
+    transaction_uid: Mapped[str] = mapped_column(ForeignKey("commitments.transaction_uid"), primary_key=True)
+    delivery_id: Mapped[int] = mapped_column(ForeignKey("deliveries.id"), primary_key=True)

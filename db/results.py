@@ -1,9 +1,12 @@
 """Results as rows: nothing later has to read a DICOM file to know what was found."""
 
-from sqlalchemy import exists, select, union
+from collections.abc import Collection, Sequence
 
-from db.models import Delivery, Job, Result, ResultObject
+from sqlalchemy import ColumnElement, exists, or_, select, union
+
+from db.models import Delivery, DeliveryState, Job, Result, ResultObject
 from db.session import Session
+from db.states import State
 
 
 def of_job(session: Session, job: Job) -> Result | None:
@@ -15,15 +18,37 @@ def is_ours(session: Session, sop_instance_uid: str) -> bool:
     return session.get(ResultObject, sop_instance_uid) is not None
 
 
-def sent_before(session: Session, job: Job, sop_class_uid: str) -> ResultObject | None:
-    """The newest object of this class in an earlier generation that was sent, or is to be, to anybody."""
+def jobs_of_study(session: Session, study_instance_uid: str) -> Sequence[Job]:
+    """The jobs of the study whose results stand: not superseded, not withdrawn."""
+    return _standing(session, Job.study_instance_uid == study_instance_uid)
+
+
+def jobs_of_model(session: Session, digest: str) -> Sequence[Job]:
+    """The jobs whose results stand and were made by a model whose digest begins like this."""
+    made = (Result.classifier_digest, Result.segmenter_digest)
+    return _standing(session, or_(*(column.startswith(digest, autoescape=True) for column in made)))
+
+
+def _standing(session: Session, those: ColumnElement[bool]) -> Sequence[Job]:
+    gone = (State.SUPERSEDED, State.WITHDRAWING, State.WITHDRAWN)
+    query = select(Job).join(Result, Result.job_id == Job.id).where(those, Job.state.not_in(gone))
+    return session.scalars(query.where(Job.withdrawal.is_(None)).order_by(Job.id)).all()
+
+
+def sent_before(session: Session, job: Job, sop_classes: Collection[str]) -> ResultObject | None:
+    """The newest object of these classes in an earlier generation that somebody has, or is to get, and that stands."""
     query = (
         select(ResultObject)
         .join(Job, Job.id == ResultObject.job_id)
         .where(Job.study_instance_uid == job.study_instance_uid, Job.generation < job.generation)
-        .where(ResultObject.sop_class_uid == sop_class_uid)
-        .where(exists().where(Delivery.sop_instance_uid == ResultObject.sop_instance_uid))
-        .order_by(Job.generation.desc())
+        .where(ResultObject.sop_class_uid.in_(sop_classes), Job.withdrawal.is_(None))
+        .where(
+            exists().where(
+                Delivery.sop_instance_uid == ResultObject.sop_instance_uid,
+                Delivery.state != DeliveryState.REPLACED,
+            )
+        )
+        .order_by(Job.generation.desc(), ResultObject.rank)
         .limit(1)
     )
     return session.scalars(query).one_or_none()

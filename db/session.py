@@ -9,7 +9,7 @@ from uuid import uuid4
 from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
-from sqlalchemy import Engine, create_engine, event, orm, select
+from sqlalchemy import Connection, Engine, create_engine, event, orm, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -57,12 +57,34 @@ def connect(url: str) -> Engine:
     return engine
 
 
-def migrate(engine: Engine) -> None:
-    with engine.begin() as connection:
+def migrate(engine: Engine, revision: str = "head") -> None:
+    with engine.connect() as connection, _loose_foreign_keys(connection), connection.begin():
         config = Config()
         config.set_main_option("script_location", str(_MIGRATIONS))
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
+        _check_foreign_keys(connection)
+
+
+@contextmanager
+def _loose_foreign_keys(connection: Connection) -> Iterator[None]:
+    """SQLite alters a table by copying it, and drops the former one, which other tables refer to."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver = connection.connection
+    driver.execute("PRAGMA foreign_keys = OFF")  # outside a transaction: inside one it would do nothing
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys = ON")
+
+
+def _check_foreign_keys(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite" and (
+        torn := connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+    ):
+        raise DatabaseUnusable(f"{len(torn)} rows refer to rows that are not there, first in {torn[0][0]}")
 
 
 def installation_id(session: Session) -> str:

@@ -9,7 +9,10 @@ class State(StrEnum):
     RUNNING = "RUNNING"  # a worker holds the lease
     HELD = "HELD"  # analysed; the release policy keeps the results here
     DELIVERING = "DELIVERING"  # results are in the outbox, on their way
+    COMMITTING = "COMMITTING"  # all sent; a destination has yet to commit to keeping them
     DONE = "DONE"
+    WITHDRAWING = "WITHDRAWING"  # rejection notes are on their way
+    WITHDRAWN = "WITHDRAWN"  # its results are declared void wherever they went
     REJECTED = "REJECTED"  # not ours to analyse; the reason is in the job
     FAILED = "FAILED"  # needs a person; the reason is in the job
     SUPERSEDED = "SUPERSEDED"  # a newer generation of the study took over first
@@ -29,10 +32,16 @@ class Event(StrEnum):
     RESULTS_KEPT = "results kept"
     RELEASED = "released"
     NEWER_GENERATION = "newer generation"
+    SENT = "sent"
+    NOT_COMMITTED = "not committed"
     DELIVERED = "delivered"
     DELIVERY_REFUSED = "delivery refused"
+    WITHDRAWAL_ASKED = "withdrawal asked"
+    WITHDRAWAL_DELIVERED = "withdrawal delivered"
+    WITHDRAWAL_REFUSED = "withdrawal refused"
     ANALYSIS_RETRIED = "analysis retried"
     DELIVERY_RETRIED = "delivery retried"
+    WITHDRAWAL_RETRIED = "withdrawal retried"
     RECONSIDERED = "reconsidered"
 
 
@@ -53,12 +62,23 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.HELD, Event.NEWER_GENERATION): State.SUPERSEDED,
     (State.DELIVERING, Event.DELIVERED): State.DONE,
     (State.DELIVERING, Event.DELIVERY_REFUSED): State.FAILED,
+    (State.DELIVERING, Event.SENT): State.COMMITTING,
+    (State.COMMITTING, Event.NOT_COMMITTED): State.DELIVERING,
+    (State.COMMITTING, Event.DELIVERED): State.DONE,
+    (State.COMMITTING, Event.DELIVERY_REFUSED): State.FAILED,
+    **{
+        (state, Event.WITHDRAWAL_ASKED): State.WITHDRAWING
+        for state in (State.HELD, State.DELIVERING, State.COMMITTING, State.DONE, State.FAILED)
+    },
+    (State.WITHDRAWING, Event.WITHDRAWAL_DELIVERED): State.WITHDRAWN,
+    (State.WITHDRAWING, Event.WITHDRAWAL_REFUSED): State.FAILED,
     (State.FAILED, Event.ANALYSIS_RETRIED): State.QUEUED,
     (State.FAILED, Event.DELIVERY_RETRIED): State.DELIVERING,
+    (State.FAILED, Event.WITHDRAWAL_RETRIED): State.WITHDRAWING,
     (State.REJECTED, Event.RECONSIDERED): State.RECEIVING,
 }
 
-SETTLED = frozenset({State.DONE, State.REJECTED, State.FAILED, State.SUPERSEDED})
+SETTLED = frozenset({State.DONE, State.WITHDRAWN, State.REJECTED, State.FAILED, State.SUPERSEDED})
 """Nothing more happens to such a job unless a person asks for it."""
 
 

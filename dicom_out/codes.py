@@ -97,6 +97,8 @@ ABNORMAL_STRUCTURE = Code("49755003", "SCT", "Morphologically Abnormal Structure
 SPATIAL_CONCEPT = Code("309825002", "SCT", "Spatial and Relational Concept")  # CID 7150
 SELECTED_REGION = Code("111099", "DCM", "Selected region")
 FOR_RESEARCH = Code("113009", "DCM", "For Research")  # CID 7010
+REJECTED_FOR_QUALITY = Code("113001", "DCM", "Rejected for Quality Reasons")  # CID 7010
+REJECTED_FOR_PATIENT_SAFETY = Code("113037", "DCM", "Rejected for Patient Safety Reasons")  # CID 7010
 
 
 def finding(analysis: Analysis) -> Code | None:

@@ -7,8 +7,19 @@ from typing import Protocol
 
 from pydicom.filereader import read_file_meta_info
 
+from dicom_out.commitment import Item
 from dicom_out.durable import write_durably
-from dicom_out.scu import TIMEOUT_S, UNREADABLE, Outcome, Peer, SendResult, send_files, unreadable
+from dicom_out.scu import (
+    TIMEOUT_S,
+    UNREADABLE,
+    Hear,
+    Outcome,
+    Peer,
+    SendResult,
+    request_commitment,
+    send_files,
+    unreadable,
+)
 
 
 class Destination(Protocol):
@@ -16,6 +27,16 @@ class Destination(Protocol):
 
     def send(self, files: Sequence[Path]) -> list[SendResult]:
         """One answer for each file, in their order; a fault of the destination is an answer too."""
+        ...
+
+
+class Committer(Protocol):
+    """Can be asked to commit to the safekeeping of what it was sent."""
+
+    def request_commitment(
+        self, items: Sequence[Item], transaction_uid: str, hear: Hear, *, stay_s: float
+    ) -> SendResult:
+        """Its answer to the request; its report is heard, now or on an association of its own."""
         ...
 
 
@@ -28,6 +49,19 @@ class CStoreDestination:
     def send(self, files: Sequence[Path]) -> list[SendResult]:
         return list(
             send_files(files, self.peer, calling_ae_title=self.calling_ae_title, timeout_s=self.timeout_s)
+        )
+
+    def request_commitment(
+        self, items: Sequence[Item], transaction_uid: str, hear: Hear, *, stay_s: float
+    ) -> SendResult:
+        return request_commitment(
+            items,
+            transaction_uid,
+            self.peer,
+            hear,
+            calling_ae_title=self.calling_ae_title,
+            timeout_s=self.timeout_s,
+            stay_s=stay_s,
         )
 
 

@@ -14,7 +14,7 @@ from pydicom.sr.codedict import codes as standard
 from pydicom.sr.coding import Code
 
 from dicom_out import codes
-from dicom_out.identity import PRODUCT, candidate_search, device_uid
+from dicom_out.identity import PRODUCT, candidate_search, device_uid, node_device_uid
 from dicom_out.statements import ascii_text, build
 from inference.findings import AlgorithmIdentity, Analysis, SlicePolicy
 
@@ -39,22 +39,26 @@ class Device:
             build=build(algorithm),
         )
 
+    @classmethod
+    def of_node(cls, installation_id: str, software_version: str) -> "Device":
+        """The node itself, where no algorithm has a say."""
+        return cls(PRODUCT, PRODUCT, _long_string(software_version), node_device_uid(installation_id), ())
+
 
 def _long_string(text: str) -> str:
     return ascii_text(text).replace("\\", "/").strip()[:64]
 
 
-def taking_part(analysis: Analysis, software_version: str) -> Iterator[AlgorithmIdentity]:
+def taking_part(analysis: Analysis, software_version: str) -> Iterator[Device]:
     """The algorithms that an analysis was made with."""
-    yield analysis.classifier
-    yield analysis.segmenter
+    yield Device.of(analysis.classifier)
+    yield Device.of(analysis.segmenter)
     if analysis.slice_policy is SlicePolicy.AUTOMATIC:
-        yield candidate_search(software_version)
+        yield Device.of(candidate_search(software_version))
 
 
-def contributing_equipment(algorithm: AlgorithmIdentity, date_time: str) -> Dataset:
+def contributing_equipment(device: Device, date_time: str) -> Dataset:
     """An item of the Contributing Equipment Sequence (PS3.3 C.12.1)."""
-    device = Device.of(algorithm)
     item = Dataset()
     item.PurposeOfReferenceCodeSequence = [CodedConcept.from_code(codes.PROCESSING_EQUIPMENT)]
     item.Manufacturer = device.manufacturer
@@ -80,9 +84,8 @@ def algorithm_identification(
     )
 
 
-def observer(algorithm: AlgorithmIdentity, installation_id: str) -> ObserverContext:
-    """TID 1002 and 1004: the algorithm is who says it."""
-    device = Device.of(algorithm)
+def observer(device: Device, installation_id: str) -> ObserverContext:
+    """TID 1002 and 1004: the device is who says it."""
     return ObserverContext(
         observer_type=standard.DCM.Device,
         observer_identifying_attributes=DeviceObserverIdentifyingAttributes(

@@ -51,6 +51,8 @@ class Kind(StrEnum):
     DIMENSIONS = "dimension organization"
     KEY_OBJECTS = "key objects"
     KEY_OBJECTS_SERIES = "key objects series"
+    REJECTION = "rejection note"
+    REJECTION_SERIES = "rejection note series"
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Predecessor:
 
     series_instance_uid: str
     sop_instance_uid: str
+    sop_class_uid: str  # the one it went as
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage
 
 from dicom_out import codes
-from dicom_out.equipment import observer, taking_part
+from dicom_out.equipment import Device, observer, taking_part
 from dicom_out.groups import Scope, measurement_groups
 from dicom_out.header import SourceMissing, SourceSeries
 from dicom_out.identity import Kind, Provenance, ResultName
@@ -75,7 +75,7 @@ def _predecessors(analysis: Analysis, provenance: Provenance) -> list[Dataset] |
     if earlier is None:
         return None
     ds = Dataset()
-    ds.SOPClassUID = Comprehensive3DSRStorage
+    ds.SOPClassUID = earlier.sop_class_uid
     ds.SOPInstanceUID = earlier.sop_instance_uid
     ds.SeriesInstanceUID = earlier.series_instance_uid
     ds.StudyInstanceUID = analysis.study_instance_uid
@@ -86,7 +86,7 @@ def _content(scope: Scope) -> MeasurementReport:
     installation_id = scope.name.provenance.installation_id
     content = MeasurementReport(
         observation_context=ObservationContext(
-            observer_device_context=observer(scope.analysis.classifier, installation_id)
+            observer_device_context=observer(Device.of(scope.analysis.classifier), installation_id)
         ),
         procedure_reported=codes.PROCEDURE_REPORTED,
         imaging_measurements=list(measurement_groups(scope)),

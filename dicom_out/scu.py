@@ -1,14 +1,16 @@
-"""C-ECHO and C-STORE as a client: what is offered, and what each answer of a peer means for a delivery.
+"""C-ECHO, C-STORE and storage commitment as a client: what is offered, and what each answer of a peer means for a delivery.
 
 A peer's fault is never an exception here: it is the outcome of the files that it concerns.
 """
 
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from ssl import SSLContext
+from threading import Event as Flag
+from typing import Any
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
@@ -17,11 +19,13 @@ from pydicom.filereader import read_file_meta_info
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, build_context, evt
 from pynetdicom.association import Association
+from pynetdicom.dimse_messages import N_EVENT_REPORT_RSP
 from pynetdicom.events import Event
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 from pynetdicom.transport import AddressInformation, AssociationSocket
 
+from dicom_out.commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE, REQUEST, Item, action_information
 from dicom_out.identity import IMPLEMENTATION_CLASS_UID, implementation_version_name
 
 MAX_PDU = 131072
@@ -32,11 +36,12 @@ _UNCOMPRESSED = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 
 
 class Outcome(StrEnum):
-    """What becomes of a file: it is there, it is worth another try, or a person has to look."""
+    """What becomes of a file: it is there, it is worth another try, or a person or another SOP class has to help."""
 
     STORED = "stored"
     TRY_AGAIN = "try again"
     REFUSED = "refused"
+    CLASS_REFUSED = "SOP class refused"
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,45 @@ def echo(peer: Peer, *, calling_ae_title: str = "SEDAS", timeout_s: float = TIME
         association.release()
 
 
+@dataclass(frozen=True)
+class Negotiated:
+    """A peer's answer to a presentation context of one SOP class and one transfer syntax (PS3.8 9.3.3.2)."""
+
+    sop_class: UID
+    transfer_syntax: UID
+    result: int  # 0: accepted
+
+    @property
+    def in_words(self) -> str:
+        words = ("accepted", "rejected by the user", "rejected without a reason", "SOP class not supported",
+                 "transfer syntax not supported")  # fmt: skip
+        return words[self.result] if self.result < len(words) else f"result {self.result}"
+
+
+def negotiate(
+    peer: Peer,
+    pairs: Sequence[tuple[UID, UID]],
+    *,
+    calling_ae_title: str = "SEDAS",
+    timeout_s: float = TIMEOUT_S,
+) -> list[Negotiated]:
+    """What the peer says to each pair of SOP class and transfer syntax, of at most 128, when nothing is sent.
+
+    Empty where no association came about for another reason. Raises NoConnection.
+    """
+    offered = [build_context(sop_class, syntax) for sop_class, syntax in pairs]
+    association = _Entity(calling_ae_title).open(peer, offered, timeout_s)
+    if association.is_established:
+        association.release()
+    answered = [*association.accepted_contexts, *association.rejected_contexts]
+    by_id = {context.context_id: context.result for context in answered}
+    return [
+        Negotiated(sop_class, syntax, result)
+        for number, (sop_class, syntax) in enumerate(pairs)
+        if (result := by_id.get(2 * number + 1)) is not None
+    ]
+
+
 def send_files(
     files: Sequence[Path], peer: Peer, *, calling_ae_title: str = "SEDAS", timeout_s: float = TIMEOUT_S
 ) -> Iterator[SendResult]:
@@ -94,6 +138,55 @@ def send_files(
             association.release()
 
 
+Hear = Callable[[int | None, Dataset], int]
+"""Takes the Event Type ID and Event Information of an N-EVENT-REPORT and gives the status to answer (PS3.4 J.3.3)."""
+
+
+def request_commitment(
+    items: Sequence[Item],
+    transaction_uid: str,
+    peer: Peer,
+    hear: Hear,
+    *,
+    calling_ae_title: str = "SEDAS",
+    timeout_s: float = TIMEOUT_S,
+    stay_s: float = 0.0,
+) -> SendResult:
+    """Ask the peer to commit to keeping the objects; STORED means that it took the request (PS3.4 J.3.2).
+
+    Its report comes on this association while it lasts, up to `stay_s` longer, or on one of its own, later.
+    """
+    reported = Flag()
+
+    def on_report(event: Event) -> tuple[int, None]:
+        return hear(event.event_type, event.event_information), None
+
+    def on_sent(event: Event) -> None:
+        if isinstance(event.message, N_EVENT_REPORT_RSP):
+            reported.set()
+
+    handlers: Handlers = [(evt.EVT_N_EVENT_REPORT, on_report), (evt.EVT_DIMSE_SENT, on_sent)]
+    try:
+        association = _Entity(calling_ae_title).open(peer, [build_context(PUSH_MODEL)], timeout_s, handlers)
+    except NoConnection as error:
+        return SendResult(Outcome.TRY_AGAIN, str(error))
+    if not association.is_established:
+        return _unreached(association)
+    try:
+        answer, _ = association.send_n_action(
+            action_information(transaction_uid, items), REQUEST, PUSH_MODEL, PUSH_MODEL_INSTANCE
+        )
+        result = result_of(answer)
+        if result.outcome is Outcome.STORED:
+            reported.wait(stay_s)
+        return result
+    except RuntimeError:  # the association ended after the look at it above
+        return _unreached(association)
+    finally:
+        if association.is_established:
+            association.release()
+
+
 def contexts(files: Sequence[Path]) -> list[PresentationContext]:
     """A context for each SOP class and kind of transfer syntax among the files, and no other."""
     offered = dict.fromkeys(offer for path in files for offer in _offers(path))
@@ -110,6 +203,9 @@ def _offers(path: Path) -> Iterator[tuple[UID, tuple[UID, ...]]]:
     yield sop_class, _UNCOMPRESSED if syntax in _UNCOMPRESSED else (syntax,)
 
 
+Handlers = list[tuple[Any, Any]]
+
+
 class NoConnection(Exception):
     """The peer's host is unknown or does not take a connection."""
 
@@ -120,7 +216,13 @@ class _Entity(AE):
     _socket: socket.socket | None = None
     _is_connected = False
 
-    def open(self, peer: Peer, offered: list[PresentationContext], timeout_s: float) -> Association:
+    def open(
+        self,
+        peer: Peer,
+        offered: list[PresentationContext],
+        timeout_s: float,
+        handlers: Handlers | None = None,
+    ) -> Association:
         self.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
         self.implementation_version_name = implementation_version_name("")
         self.connection_timeout = self.acse_timeout = self.dimse_timeout = self.network_timeout = timeout_s
@@ -131,7 +233,7 @@ class _Entity(AE):
                 contexts=offered,
                 ae_title=peer.ae_title,
                 max_pdu=MAX_PDU,
-                evt_handlers=[(evt.EVT_CONN_OPEN, self._connected)],
+                evt_handlers=[(evt.EVT_CONN_OPEN, self._connected), *(handlers or ())],
             )
         except OSError as error:
             raise NoConnection(f"no connection to {peer.host}: {error.strerror}") from error
@@ -163,8 +265,13 @@ def _send(association: Association, path: Path) -> SendResult:
     except UNREADABLE:
         return unreadable(path)
     try:
+        if not any(c.abstract_syntax == ds.SOPClassUID for c in association.accepted_contexts):
+            return SendResult(Outcome.CLASS_REFUSED, f"{ds.SOPClassUID.name} was not accepted", path=path)
         return result_of(association.send_c_store(ds), path)
-    except (ValueError, AttributeError) as error:  # not accepted by the peer, or not what its header says
+    except (
+        ValueError,
+        AttributeError,
+    ) as error:  # its transfer syntax not accepted, or not what its header says
         return SendResult(Outcome.REFUSED, str(error), path=path)
     except RuntimeError:  # the association ended after the look at it above
         return _unreached(association, path)
@@ -180,7 +287,7 @@ def _unreached(association: Association, path: Path | None = None) -> SendResult
     Every other reason, a rejected AE title too, is mended at the peer or the network and not at the file.
     """
     if association.rejected_contexts and not association.accepted_contexts:
-        return SendResult(Outcome.REFUSED, "no SOP class and transfer syntax was accepted", path=path)
+        return SendResult(Outcome.CLASS_REFUSED, "no SOP class was accepted", path=path)
     if association.is_rejected:
         return SendResult(Outcome.TRY_AGAIN, _rejection(association), path=path)
     return SendResult(Outcome.TRY_AGAIN, "the association was aborted", path=path)
@@ -215,5 +322,7 @@ def outcome_of(status: int) -> Outcome:
             return Outcome.TRY_AGAIN
         case _ if status >> 8 == 0xA7:
             return Outcome.TRY_AGAIN
+        case 0x0122:
+            return Outcome.CLASS_REFUSED
         case _:
             return Outcome.REFUSED

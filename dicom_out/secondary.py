@@ -7,6 +7,7 @@ import highdicom as hd
 from pydicom.dataset import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage
 
+from dicom_out.equipment import Device
 from dicom_out.identity import Kind, ResultName
 from dicom_out.references import pass_on_lossy_compression, reference, source_image
 from dicom_out.render import Rgb
@@ -46,7 +47,7 @@ def secondary_capture(
         patient_orientation=("L", "P"),
     )
     ds.PatientOrientation = []
-    stamp(ds, source, name.provenance, algorithms)
+    stamp(ds, source, name.provenance, map(Device.of, algorithms))
     ds.BodyPartExamined = "CHEST"  # unpaired, so that no Laterality is asked for (PS3.3 C.7.3.1)
     ds.ConversionType = "WSD"  # workstation: made from the images, not scanned (PS3.3 C.8.6.1)
     ds.BurnedInAnnotation = "NO"  # nothing drawn identifies the patient (PS3.3 C.7.6.1)

@@ -116,7 +116,9 @@ def _segmentation(
     ds.ImageComments = caution(analysis)
     _refer_to_slabs(ds, shown)
     _name_dimensions(ds, name)
-    stamp(ds, series.reference, provenance, dict.fromkeys(segment.algorithm for segment in segments))
+    stamp(
+        ds, series.reference, provenance, dict.fromkeys(Device.of(segment.algorithm) for segment in segments)
+    )
     ds["PixelData"].VR = "OB"  # pydicom settles it only while it decodes everything anew
     return ds
 

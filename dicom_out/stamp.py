@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
-from dicom_out.equipment import contributing_equipment
+from dicom_out.equipment import Device, contributing_equipment
 from dicom_out.header import copy_patient_and_study
 from dicom_out.identity import (
     IMPLEMENTATION_CLASS_UID,
@@ -16,16 +16,13 @@ from dicom_out.identity import (
     node_device_uid,
 )
 from dicom_out.statements import ascii_text
-from inference.findings import AlgorithmIdentity
 
 
-def stamp(
-    ds: Dataset, source: Dataset, provenance: Provenance, algorithms: Iterable[AlgorithmIdentity]
-) -> None:
+def stamp(ds: Dataset, source: Dataset, provenance: Provenance, devices: Iterable[Device]) -> None:
     """Make `ds` a result of ours about the patient and study of `source`, and replace what highdicom took from the clock."""
     copy_patient_and_study(source, ds)
     at = local_time(provenance.at, source)
-    ds.ContributingEquipmentSequence = [contributing_equipment(a, _date_time(at)) for a in algorithms]
+    ds.ContributingEquipmentSequence = [contributing_equipment(device, _date_time(at)) for device in devices]
     ds.Manufacturer = PRODUCT
     ds.ManufacturerModelName = PRODUCT
     ds.SoftwareVersions = provenance.software_version

@@ -25,8 +25,10 @@ from dicom_out.finding import Finding
 from dicom_out.header import PATIENT_AND_STUDY, SourceSeries, differing, same
 from dicom_out.identity import IMPLEMENTATION_CLASS_UID
 from dicom_out.iods import attribute_findings
+from dicom_out.report_classes import class_findings
 from dicom_out.template import code_findings, content_findings
 from dicom_out.walk import Place, places
+from dicom_out.withdrawal import withdrawal_findings
 from dicom_out.wording import (
     card_findings,
     comment_findings,
@@ -95,6 +97,33 @@ def findings(
         return tuple(_findings(_Result(tuple(objects), SourceSeries.of(sources), tuple(annotations))))
 
 
+def note_findings(note: Dataset, objects: Sequence[Dataset]) -> tuple[Finding, ...]:
+    """All that is wrong with the rejection note that withdraws exactly `objects`, at least one, all as read from files.
+
+    As in `findings`, attributes are decoded on the way, and what is copied from the objects is not judged.
+    """
+    with disable_value_validation():
+        return tuple(_note_findings(note, objects))
+
+
+def _note_findings(note: Dataset, objects: Sequence[Dataset]) -> Iterator[Finding]:
+    every = tuple(places(note, PATIENT_AND_STUDY))
+    source = min(objects, key=lambda ds: len(differing(ds, note, PATIENT_AND_STUDY)))
+    yield from attribute_findings(note, every)
+    yield from _value_findings(note, every, source)
+    yield from _meta_findings(note)
+    for keyword in differing(source, note, PATIENT_AND_STUDY):
+        yield Finding.of(note, keyword, "not as in the withdrawn objects", "the same as in one of them")
+    yield from code_findings(note, every)
+    for finding in content_findings(note):
+        if finding.where != "ConceptNameCodeSequence":  # a selection of ours has another title
+            yield finding
+    yield from withdrawal_findings(note, objects)
+    yield from heading_findings(note)
+    yield from patient_findings(note, every, identifying(objects))
+    yield from reference_findings(note, every, instances(objects))
+
+
 def _findings(result: _Result) -> Iterator[Finding]:
     known = instances((*result.series.by_uid.values(), *result.annotations, *result.objects))
     words = identifying(tuple(result.series.by_uid.values()))
@@ -108,6 +137,8 @@ def _findings(result: _Result) -> Iterator[Finding]:
         yield from code_findings(ds, every)
         if _is_document(ds):
             yield from content_findings(ds)
+        if _is_report(ds):
+            yield from class_findings(ds)
         if ds.get("SOPClassUID") == SecondaryCaptureImageStorage:
             yield from (card_findings if is_card(ds) else comment_findings)(ds, said)
         yield from heading_findings(ds)

@@ -4,7 +4,9 @@ import signal
 import sys
 import threading
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -12,10 +14,15 @@ from rich.console import Console
 
 from config.load import BadConfig, load
 from db.session import DatabaseUnusable
+from dicom_out.rejection import Reason
 from inference.bundle import BadBundle
-from node import app, interventions, listing
+from node import app, interventions, listing, withdrawal
 from node.checkup import checkup
 from node.choice import NotAnalysable
+from node.commission import commission as run_commission
+from node.commission import destination_named
+from node.commission_patient import way
+from node.commission_record import Site
 from node.demo import DemoFailed, demonstrate
 from node.interventions import CannotIntervene
 from node.logs import start_logging
@@ -141,6 +148,32 @@ def echo(to: PeerArgument, calling: CallingOption = "SEDAS") -> None:
 
 
 @cli.command()
+def commission(
+    destination: Annotated[str, typer.Argument(help="The name of a destination in the configuration.")],
+    test_patient: Annotated[
+        bool,
+        typer.Option(
+            "--test-patient",
+            help="Send a phantom through the running node to its destinations, and withdraw it.",
+        ),
+    ] = False,
+    patience_s: Annotated[float, typer.Option(help="How long each step of the phantom may take.")] = 900.0,
+    out: Annotated[Path | None, typer.Option(help="The record. Default: commission-NAME-DATE.html")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Check both ways between the node and a destination, and write a dated record."""
+    settings = load(config)
+    start_logging()
+    to = destination_named(settings, destination)
+    site = Site(to, settings, app.open_existing(settings), app.now)
+    record = out or Path(f"commission-{to.name}-{app.now():%Y-%m-%d}.html")
+    with TemporaryDirectory() as folder:
+        further = partial(way, folder=Path(folder), patience_s=patience_s) if test_patient else None
+        if not run_commission(site, record, screen, further):
+            raise typer.Exit(1)
+
+
+@cli.command()
 def jobs(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """List the jobs: study, state, result, and the reason where one was refused."""
     listing.print_jobs(app.open_existing(load(config)), screen, as_json=as_json)
@@ -157,9 +190,30 @@ def retry(job: JobArgument, config: ConfigOption = None) -> None:
 def release(job: JobArgument, config: ConfigOption = None) -> None:
     """Send the results of a HELD job to the destinations."""
     settings = load(config)
-    names = [d.name for d in settings.delivery.destinations]
     sessions = app.open_existing(settings)
-    interventions.release_job(sessions, job, settings.storage, names, now=app.now())
+    interventions.release_job(sessions, job, settings.storage, settings.delivery, now=app.now())
+
+
+@cli.command()
+def withdraw(
+    reason: Annotated[Reason, typer.Option(help="Why: the code that the rejection notes carry.")],
+    study: Annotated[str | None, typer.Argument(metavar="[STUDY]", help="A Study Instance UID.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="DIGEST", help="Instead: all results of this model; 12 digits or more."),
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Declare results void: send a rejection note (IHE IOCM) to every destination that may have them."""
+    if (study is None) == (model is None):
+        raise CannotIntervene("name either a STUDY or, by --model, the digest of a model")
+    settings = load(config)
+    sessions = app.open_existing(settings)
+    if study is not None:
+        withdrawn = withdrawal.withdraw_study(sessions, study, reason, settings, now=app.now())
+    else:
+        withdrawn = withdrawal.withdraw_model(sessions, model or "", reason, settings, now=app.now())
+    screen.print(f"withdrawn: job {', '.join(map(str, withdrawn))}; see sedas-node jobs for the notes")
 
 
 @cli.command()

@@ -10,19 +10,23 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydicom.dataset import Dataset
+
 from config.load import BadConfig
+from config.settings import Destination as Recipient
 from config.settings import Settings
 from db.session import Sessions, open_database
-from dicom_out.destination import CStoreDestination, Destination
+from dicom_out.destination import CStoreDestination
 from dicom_out.scu import Peer
 from inference.bundle import Bundle, demonstration, load_bundle
 from inference.executor import SpawnedChild
 from inference.findings import QualityCode
 from node import scp, ticks
+from node.commitments import ask_due, hear
 from node.intake import consider_studies
 from node.leases import expire_leases
 from node.logs import blame
-from node.outgoing import park_unknown, send_due
+from node.outgoing import call_overdue, park_unknown, send_due
 from node.processes import WorkerProcess
 from node.receive import Arrival, receive
 from node.worker import Worker
@@ -54,14 +58,10 @@ def open_bundle(settings: Settings) -> Bundle:
     return load_bundle(demonstration() if named == "demonstration" else named)
 
 
-def destinations(settings: Settings) -> dict[str, Destination]:
+def destination(settings: Settings, to: Recipient) -> CStoreDestination:
+    peer = Peer(to.ae_title, to.host, to.port)
     own = settings.listener.ae_title
-    return {
-        d.name: CStoreDestination(
-            Peer(d.ae_title, d.host, d.port), calling_ae_title=own, timeout_s=settings.delivery.timeout_s
-        )
-        for d in settings.delivery.destinations
-    }
+    return CStoreDestination(peer, calling_ae_title=own, timeout_s=settings.delivery.timeout_s)
 
 
 def in_process(settings: Settings) -> "InProcess":
@@ -138,9 +138,13 @@ def running(settings: Settings, workers: WorkerProcess | None = None) -> Iterato
     def keep(content: bytes, arrival: Arrival) -> None:
         receive(content, arrival, spool=settings.storage.spool, sessions=sessions, now=now())
 
+    def report(event_type: int | None, information: Dataset, sender: str) -> int:
+        return hear(sessions, settings.delivery, event_type, information, sender, now=now())
+
+    reporters = [d.ae_title for d in settings.delivery.destinations if d.commitment]
     with (
         ticks.ticking(_ticks(settings, sessions, workers)),
-        scp.listening(settings.listener, keep) as port,
+        scp.listening(settings.listener, keep, reporting=scp.Reporting(reporters, report)) as port,
     ):
         log.info("listening", extra={"ae_title": settings.listener.ae_title, "port": port})
         yield port
@@ -158,21 +162,24 @@ def _ticks(
     def leases() -> None:
         expire_leases(sessions, settings.worker, now=now())
 
-    def delivery(name: str, destination: Destination) -> None:
-        send_due(sessions, name, destination, settings.delivery, settings.storage.outbox, now=now())
+    def delivery(to: Recipient, peer: CStoreDestination) -> None:
+        send_due(sessions, to, peer, settings, now=now())
+        if to.commitment:
+            ask_due(sessions, to, peer, settings.delivery, now)
 
-    known = destinations(settings)
+    recipients = settings.delivery.destinations
 
-    def unknown_destinations() -> None:
-        park_unknown(sessions, known.keys(), now=now())
+    def late_deliveries() -> None:
+        park_unknown(sessions, {to.name for to in recipients}, now=now())
+        call_overdue(sessions, settings.delivery, now=now())
 
     every: dict[str, tuple[ticks.Tick, float]] = {
         "completion": (completion, rules.completion_s),
         "leases": (leases, rules.leases_s),
-        "unknown destinations": (unknown_destinations, rules.leases_s),
+        "late deliveries": (late_deliveries, rules.leases_s),
     }
-    for name, destination in known.items():
-        every[f"delivery to {name}"] = (partial(delivery, name, destination), rules.delivery_s)
+    for to in recipients:
+        every[f"delivery to {to.name}"] = (partial(delivery, to, destination(settings, to)), rules.delivery_s)
     if workers is not None:
         every["worker"] = (workers.ensure, rules.leases_s)
     return every

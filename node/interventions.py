@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import partial
 
-from config.settings import Storage
+from config.settings import Delivery, Storage
 from db import deliveries, jobs, results
-from db.models import Job
+from db.models import Job, ObjectRole
 from db.session import Session, Sessions
 from db.states import Event, State
 from dicom_out.finding import Finding
 from node.inspection import ResultGone, inspect, verdict
+from node.release import recipients
 
 Check = Callable[[Session, Job], tuple[Finding, ...]]
 """What is wrong with the objects of a job: it is asked before they are let go, by whatever way."""
@@ -25,11 +26,11 @@ def retry_job(sessions: Sessions, number: int, storage: Storage, *, now: datetim
         retry(session, _job(session, number), partial(inspect, storage=storage), now=now)
 
 
-def release_job(
-    sessions: Sessions, number: int, storage: Storage, destinations: Iterable[str], *, now: datetime
-) -> None:
+def release_job(sessions: Sessions, number: int, storage: Storage, rules: Delivery, *, now: datetime) -> None:
     with sessions.begin() as session:
-        release(session, _job(session, number), partial(inspect, storage=storage), destinations, now=now)
+        job = _job(session, number)
+        names = recipients(rules, jobs.senders(session, job))
+        release(session, job, partial(inspect, storage=storage), names, now=now)
 
 
 def _job(session: Session, number: int) -> Job:
@@ -51,8 +52,11 @@ def retry(session: Session, job: Job, check: Check, *, now: datetime) -> None:
         jobs.advance(session, job, Event.ANALYSIS_RETRIED, now=now, attempts=0, not_before=None, reason="")
     else:
         _refuse_faulty(session, job, check)
-        again = deliveries.unpark(session, job, now=now)
-        jobs.advance(session, job, Event.DELIVERY_RETRIED, now=now, detail=f"{again} objects", reason="")
+        withdrawn = job.withdrawal is not None
+        roles = (ObjectRole.REJECTION,) if withdrawn else (ObjectRole.RESULT, ObjectRole.OTHER_CLASS)
+        again = deliveries.unpark(session, job, roles, now=now)
+        event = Event.WITHDRAWAL_RETRIED if withdrawn else Event.DELIVERY_RETRIED
+        jobs.advance(session, job, event, now=now, detail=f"{again} objects", reason="")
 
 
 def release(session: Session, job: Job, check: Check, destinations: Iterable[str], *, now: datetime) -> None:
@@ -62,9 +66,9 @@ def release(session: Session, job: Job, check: Check, destinations: Iterable[str
         raise CannotIntervene(f"job {job.id} is {job.state}; only HELD jobs are released")
     names = list(destinations)
     if not names:
-        raise CannotIntervene("no destination is configured, so that the results have nowhere to go")
+        raise CannotIntervene("no destination is configured for it, so that the results have nowhere to go")
     _refuse_faulty(session, job, check)
-    deliveries.open_all(session, job, result, names, now=now)
+    deliveries.open_all(session, job, result.objects, names, now=now)
     jobs.advance(session, job, Event.RELEASED, now=now, reason="")
 
 

@@ -1,13 +1,14 @@
 """Jobs and audit as lines for people and as JSON for programs."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from rich.console import Console
 
-from db import audit, jobs, results
+from db import audit, deliveries, jobs, results
+from db.deliveries import Progress
 from db.models import AuditEvent, Job, Result
 from db.session import Sessions
 
@@ -17,14 +18,18 @@ Row = Mapping[str, Any]
 def print_jobs(sessions: Sessions, screen: Console, *, as_json: bool) -> None:
     with sessions() as session:
         every = [(job, results.of_job(session, job)) for job in jobs.every(session)]
+        progress = deliveries.progress(session)
     if as_json:
-        screen.print_json(json.dumps([_job_row(job, result) for job, result in every]))
+        rows = [_job_row(job, result, progress.get(job.id, [])) for job, result in every]
+        screen.print_json(json.dumps(rows))
         return
     for job, result in every:
         screen.print(f"job {job.id}  {job.state}  since {job.changed_at:%Y-%m-%d %H:%M:%S}  {_found(result)}")
         screen.print(f"  study {job.study_instance_uid}, generation {job.generation}")
         if job.reason:
             screen.print(f"  {job.reason}")
+        for one in progress.get(job.id, []):
+            screen.print(f"  {_progress_line(one)}")
     if not every:
         screen.print("no jobs yet")
 
@@ -55,7 +60,27 @@ def _found(result: Result | None) -> str:
     return f"{result.label} {result.probability:.3f} ({result.slice_policy})"
 
 
-def _job_row(job: Job, result: Result | None) -> Row:
+def _progress_line(progress: Progress) -> str:
+    """Such as `pacs: 3 waiting, 4 sent; waiting for it since 10:12, next try 10:40: no connection`."""
+    counts = ", ".join(f"{n} {state}" for state, n in sorted(progress.objects.items()))
+    line = f"{progress.destination}: {counts}"
+    if progress.waiting_since is not None and progress.next_attempt_at is not None:
+        since, then = f"{progress.waiting_since:%Y-%m-%d %H:%M:%S}", f"{progress.next_attempt_at:%H:%M:%S}"
+        line += f"; waiting for it since {since}, next try {then}"
+    return line + (f": {progress.answer}" if progress.answer else "")
+
+
+def _progress_row(progress: Progress) -> Row:
+    return {
+        "destination": progress.destination,
+        "objects": {str(state): n for state, n in sorted(progress.objects.items())},
+        "waiting_since": _instant(progress.waiting_since) if progress.waiting_since else None,
+        "next_attempt_at": _instant(progress.next_attempt_at) if progress.next_attempt_at else None,
+        "answer": progress.answer,
+    }
+
+
+def _job_row(job: Job, result: Result | None, progress: Sequence[Progress]) -> Row:
     return {
         "job": job.id,
         "study_instance_uid": job.study_instance_uid,
@@ -68,6 +93,8 @@ def _job_row(job: Job, result: Result | None) -> Row:
         "slice_policy": result.slice_policy if result else None,
         "attempts": job.attempts,
         "reason": job.reason,
+        "withdrawal": job.withdrawal,
+        "deliveries": [_progress_row(one) for one in progress],
     }
 
 

@@ -1,83 +1,97 @@
-"""Sending what is due: each object to each destination has its own progress, and the job follows the last one."""
+"""Sending what is due: each object to each destination has its own progress."""
 
 import logging
-from collections.abc import Collection, Sequence
-from datetime import datetime
-from pathlib import Path
+from collections.abc import Collection
+from datetime import datetime, timedelta
 
 from config.settings import Delivery as Rules
-from db import deliveries, jobs
+from config.settings import Destination as Recipient
+from config.settings import Settings
+from db import audit, deliveries, jobs
 from db.models import Delivery, DeliveryState, Job
 from db.session import Session, Sessions
-from db.states import Event, State
 from dicom_out.destination import Destination
 from dicom_out.scu import Outcome, SendResult
+from node.other_class import open_in_other_class
 from node.retry import resend_after
+from node.settling import settle
 
 log = logging.getLogger(__name__)
 
 
 def send_due(
-    sessions: Sessions, name: str, destination: Destination, rules: Rules, outbox: Path, *, now: datetime
+    sessions: Sessions, to: Recipient, destination: Destination, settings: Settings, *, now: datetime
 ) -> None:
-    """Send every object that is due at the destination of this name, and note each answer."""
-    with sessions() as session:
-        due = deliveries.due(session, name, now=now)
+    """Send every object that is due at this destination, and note each answer."""
+    with sessions.begin() as session:
+        due = deliveries.begin_due(session, to.name, now=now)
     if not due:
         return
-    answers = destination.send([outbox / d.object.path for d in due])
+    answers = destination.send([settings.storage.outbox / d.object.path for d in due])
     with sessions.begin() as session:
+        locked = jobs.locked(session, {d.job_id for d in due})
+        current = deliveries.now_of(session, [d.id for d in due])
         for delivery, answer in zip(due, answers, strict=True):
-            _note(session.merge(delivery), answer, rules, now=now)
-        session.flush()
-        for job_id in sorted({d.job_id for d in due}):
-            _settle(session, session.get_one(Job, job_id), now=now)
+            _note(session, current[delivery.id], answer, to, settings, now=now)
+        settle(session, locked, now=now)
 
 
-def park_unknown(sessions: Sessions, names: Collection[str], *, now: datetime) -> None:
-    """What waits for a destination that is no longer configured waits for a person."""
-    with sessions.begin() as session:
-        lost = deliveries.waiting_elsewhere(session, names)
-        for delivery in lost:
-            deliveries.parked(delivery, now=now, answer="this destination is not configured")
-            log.error(
-                "destination unknown", extra={"job": delivery.job_id, "destination": delivery.destination}
-            )
-        session.flush()
-        for job_id in sorted({d.job_id for d in lost}):
-            _settle(session, session.get_one(Job, job_id), now=now)
-
-
-def _note(delivery: Delivery, result: SendResult, rules: Rules, *, now: datetime) -> None:
-    facts = {"job": delivery.job_id, "sop_instance_uid": delivery.sop_instance_uid}
+def _note(
+    session: Session,
+    delivery: Delivery,
+    result: SendResult,
+    to: Recipient,
+    settings: Settings,
+    *,
+    now: datetime,
+) -> None:
+    facts = {
+        "job": delivery.job_id,
+        "sop_instance_uid": delivery.sop_instance_uid,
+        "destination": delivery.destination,
+    }
+    if delivery.state is not DeliveryState.WAITING:  # withdrawn while it was under way
+        delivery.answer += f"; then {result.outcome} {result.answer}".rstrip()
+        return
     match result.outcome:
         case Outcome.STORED:
-            deliveries.sent(delivery, now=now, answer=result.answer)
-            log.info("object sent", extra={**facts, "destination": delivery.destination})
-        case Outcome.REFUSED:
+            deliveries.arrived(delivery, commitment=to.commitment, now=now, answer=result.answer)
+            log.info("object sent", extra=facts)
+        case Outcome.CLASS_REFUSED if open_in_other_class(session, delivery, settings.storage, now=now):
+            deliveries.replaced(delivery, now=now, answer=result.answer)
+            log.warning("report goes as another SOP class", extra={**facts, "reason": result.answer})
+        case Outcome.REFUSED | Outcome.CLASS_REFUSED:
             deliveries.parked(delivery, now=now, answer=result.answer)
             log.error("object refused", extra={**facts, "reason": result.answer})
         case Outcome.TRY_AGAIN:
-            wait = resend_after(rules, delivery.attempts)
-            deliveries.postponed(delivery, now=now, wait=wait, answer=result.answer)
+            wait = resend_after(settings.delivery, delivery.attempts)
+            deliveries.waits(delivery, until=now + wait, answer=result.answer)
             log.warning(
                 "object waits", extra={**facts, "reason": result.answer, "wait_s": wait.total_seconds()}
             )
 
 
-def _settle(session: Session, job: Job, *, now: datetime) -> None:
-    """Move the job on when its last delivery has settled."""
-    every = deliveries.of_job(session, job)
-    if job.state is not State.DELIVERING or any(d.state is DeliveryState.WAITING for d in every):
-        return
-    parked = [d for d in every if d.state is DeliveryState.PARKED]
-    if parked:
-        reason = _refusals(parked)
-        jobs.advance(session, job, Event.DELIVERY_REFUSED, now=now, detail=reason, reason=reason)
-    else:
-        jobs.advance(session, job, Event.DELIVERED, now=now, detail=f"{len(every)} objects")
+def park_unknown(sessions: Sessions, names: Collection[str], *, now: datetime) -> None:
+    """What is on its way to a destination that is no longer configured waits for a person."""
+    with sessions.begin() as session:
+        lost = deliveries.on_their_way_elsewhere(session, names)
+        locked = jobs.locked(session, {d.job_id for d in lost})
+        for delivery in lost:
+            deliveries.parked(delivery, now=now, answer="this destination is not configured")
+            log.error(
+                "destination unknown", extra={"job": delivery.job_id, "destination": delivery.destination}
+            )
+        settle(session, locked, now=now)
 
 
-def _refusals(parked: Sequence[Delivery]) -> str:
-    answers = sorted({f"{d.destination}: {d.answer}" for d in parked})
-    return f"{len(parked)} objects refused: " + "; ".join(answers)
+def call_overdue(sessions: Sessions, rules: Rules, *, now: datetime) -> None:
+    """Say once, in log and audit, of each job and destination that its objects have been on their way for long."""
+    with sessions.begin() as session:
+        overdue = deliveries.newly_overdue(
+            session, opened_before=now - timedelta(seconds=rules.alarm_after_s), now=now
+        )
+        for job_id, name in sorted({(d.job_id, d.destination) for d in overdue}):
+            late = [d for d in overdue if (d.job_id, d.destination) == (job_id, name)]
+            reason = f"{len(late)} objects since {late[0].opened_at:%Y-%m-%d %H:%M}: {late[0].answer}"
+            audit.note(session, session.get_one(Job, job_id), "overdue", now=now, detail=f"{name}: {reason}")
+            log.error("delivery overdue", extra={"job": job_id, "destination": name, "reason": reason})

@@ -1,6 +1,8 @@
 """What leaves the node and when, by configuration. Pure."""
 
-from config.settings import Release, ReleaseLevel, ReleaseTime
+from collections.abc import Collection
+
+from config.settings import Delivery, Release, ReleaseLevel, ReleaseTime
 from db.states import Event
 from inference.findings import Analysis, SlicePolicy
 
@@ -22,9 +24,14 @@ def released(rules: Release, analysis: Analysis) -> Analysis:
     return analysis
 
 
-def next_event(rules: Release, policy: SlicePolicy, *, destinations: int) -> Event:
-    """What happens to a job whose results have just been stored."""
-    if destinations == 0 or level(rules, policy) is ReleaseLevel.SHADOW:
+def recipients(rules: Delivery, senders: Collection[str]) -> list[str]:
+    """The names of the destinations of a study that these AE titles sent."""
+    return [d.name for d in rules.destinations if not d.senders or not set(d.senders).isdisjoint(senders)]
+
+
+def next_event(rules: Release, policy: SlicePolicy, *, leaves: bool) -> Event:
+    """What happens to a job whose results have just been stored; `leaves`: they have somewhere to go."""
+    if not leaves or level(rules, policy) is ReleaseLevel.SHADOW:
         return Event.RESULTS_KEPT
     match rules.when:
         case ReleaseTime.AT_ONCE:

@@ -1,6 +1,7 @@
 """Which failures deserve another try, and when: decisions as values."""
 
 from datetime import timedelta
+from secrets import SystemRandom
 
 from config.settings import Delivery
 
@@ -16,7 +17,12 @@ def retry_after(error: type[Exception], attempts: int) -> timedelta | None:
     return timedelta(seconds=10) * 2 ** (attempts - 1) if attempts < limit else None
 
 
-def resend_after(rules: Delivery, attempts: int) -> timedelta:
-    """How long a delivery waits for its next attempt; there is no last one."""
-    doublings = min(attempts, 30)
-    return timedelta(seconds=min(rules.first_retry_s * 2**doublings, rules.longest_retry_s))
+def resend_after(rules: Delivery, attempts: int, *, chance: float | None = None) -> timedelta:
+    """How long a destination is left alone after so many attempts, of which none is the last.
+
+    The wait doubles, and is cut by up to a half as `chance` (0 to 1) has it, so that what failed together does not
+    come back together.
+    """
+    drawn = SystemRandom().random() if chance is None else chance
+    longest = min(rules.first_retry_s * 2 ** min(attempts - 1, 30), rules.longest_retry_s)
+    return timedelta(seconds=longest * (1 - drawn / 2))

@@ -1,8 +1,9 @@
-"""The storage SCP: which associations and contexts it takes, and how it answers. All of pynetdicom's server side."""
+"""The storage SCP, and the ear for storage commitment reports: which associations and contexts it takes, and how it answers. All of pynetdicom's server side."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, cast
 
@@ -38,6 +39,7 @@ from pynetdicom.events import Event
 from config.settings import Listener
 from db.jobs import LostRace
 from db.session import DatabaseUnusable
+from dicom_out.commitment import PUSH_MODEL
 from dicom_out.identity import IMPLEMENTATION_CLASS_UID, implementation_version_name
 from inference.annotations import LABEL_MAP_SEGMENTATION
 from node.receive import Arrival, NotStorable, OtherContent, WrongObject
@@ -69,16 +71,31 @@ CONTEXTS: Mapping[str, Sequence[str]] = {
 """The transfer syntaxes that the node accepts, by SOP class."""
 
 
+@dataclass(frozen=True)
+class Reporting:
+    """Who else may associate, to report on storage commitment, and who takes the report.
+
+    `take` is given Event Type ID, Event Information and the sender's AE title, and gives the status to answer.
+    """
+
+    ae_titles: Sequence[str]
+    take: Callable[[int | None, Dataset, str], int]
+
+
 @contextmanager
 def listening(
-    settings: Listener, keep: Keep, contexts: Mapping[str, Sequence[str]] = CONTEXTS
+    settings: Listener,
+    keep: Keep,
+    contexts: Mapping[str, Sequence[str]] = CONTEXTS,
+    *,
+    reporting: Reporting | None = None,
 ) -> Iterator[int]:
     """A storage and verification SCP for as long as the block runs; gives the port it listens on."""
     ae = AE(ae_title=settings.ae_title)
     ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     ae.implementation_version_name = implementation_version_name(version("sedas-node"))
     ae.require_called_aet = True
-    ae.require_calling_aet = list(settings.calling_ae_titles)
+    ae.require_calling_aet = [*settings.calling_ae_titles, *(reporting.ae_titles if reporting else ())]
     ae.maximum_associations = settings.maximum_associations
     ae.maximum_pdu_size = settings.maximum_pdu_bytes
     ae.network_timeout = settings.network_timeout_s
@@ -90,6 +107,9 @@ def listening(
         (evt.EVT_C_ECHO, on_c_echo),
         (evt.EVT_REJECTED, on_rejected),
     ]
+    if reporting is not None and reporting.ae_titles:
+        ae.add_supported_context(PUSH_MODEL, scu_role=False, scp_role=True)  # the peer reports as its SCP
+        handlers.append((evt.EVT_N_EVENT_REPORT, on_report, [reporting]))
     server = ae.start_server((settings.host, settings.port), block=False, evt_handlers=handlers)
     try:
         yield int(cast("Any", server).socket.getsockname()[1])  # a server that does not block is never None
@@ -135,6 +155,10 @@ def _as_file(event: Event, arrival: Arrival) -> bytes:
 def on_c_echo(event: Event) -> int:
     log.info("echo answered", extra={"sender": event.assoc.requestor.ae_title})
     return StoreStatus.SUCCESS
+
+
+def on_report(event: Event, reporting: Reporting) -> tuple[int, None]:
+    return reporting.take(event.event_type, event.event_information, event.assoc.requestor.ae_title), None
 
 
 def on_rejected(event: Event) -> None:

@@ -1,4 +1,4 @@
-"""C-STORE answers by name (PS3.4 B.2.3, PS3.7 annex C)."""
+"""Answers by name, to a C-STORE (PS3.4 B.2.3) and to an N-EVENT-REPORT (PS3.7 10.1.1.1.8)."""
 
 from enum import IntEnum
 
@@ -9,3 +9,9 @@ class StoreStatus(IntEnum):
     DOES_NOT_MATCH_SOP_CLASS = 0xA900
     CANNOT_UNDERSTAND = 0xC000
     OTHER_CONTENT_UNDER_KNOWN_UID = 0xC001
+
+
+class EventStatus(IntEnum):
+    SUCCESS = 0x0000
+    PROCESSING_FAILURE = 0x0110  # the sender may try again later
+    INVALID_ARGUMENT = 0x0115

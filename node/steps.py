@@ -142,7 +142,7 @@ def predecessor(report: Path) -> identity.Predecessor | None:
     if not report.is_file():
         return None
     ds = dcmread(report, stop_before_pixels=True, specific_tags=_UIDS)
-    return identity.Predecessor(str(ds.SeriesInstanceUID), str(ds.SOPInstanceUID))
+    return identity.Predecessor(str(ds.SeriesInstanceUID), str(ds.SOPInstanceUID), str(ds.SOPClassUID))
 
 
 def _made(path: Path, ds: Dataset) -> Made:

@@ -8,20 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from pydicom.uid import Comprehensive3DSRStorage
-
 from config.settings import Settings
 from db import deliveries, jobs, results
 from db.models import Job
 from db.session import DatabaseUnusable, Sessions, installation_id, translated
 from db.states import Event
+from dicom_out.report_classes import CLASSES
 from inference.annotation_files import File
 from inference.executor import Executor, Failed, Unfinished
 from inference.volume import VolumeRefused
 from node.inspection import verdict, withhold
 from node.logs import blame
 from node.receive import ANNOTATION_CLASSES, CT_CLASSES
-from node.release import next_event
+from node.release import next_event, recipients
 from node.retry import retry_after
 from node.rows import result_row
 from node.steps import Input, Marks, Origin, Outcome, predecessor, process
@@ -78,7 +77,7 @@ class Worker:
         with self.sessions() as session:
             inputs = jobs.inputs(session, job)
             installation = installation_id(session)
-            earlier = results.sent_before(session, job, Comprehensive3DSRStorage)
+            earlier = results.sent_before(session, job, CLASSES)
         spool, outbox = self.settings.storage.spool, self.settings.storage.outbox
         return process(
             [Input(spool / i.path, i.sha256) for i in inputs if i.sop_class_uid in CT_CLASSES],
@@ -106,17 +105,23 @@ class Worker:
         """
         now, policy = self.now(), outcome.analysis.slice_policy
         found = outcome.object_findings
-        names = [d.name for d in self.settings.delivery.destinations]
-        event = next_event(self.settings.release, policy, destinations=len(names))
+        kept = outcome.analysis.probability is None and self.settings.results.abstentions == "keep"
         with self.sessions.begin() as session:
+            names = recipients(self.settings.delivery, jobs.senders(session, job))
+            event = next_event(self.settings.release, policy, leaves=bool(names) and not kept)
             result = result_row(job, outcome, self.settings.storage.outbox)
             session.add(result)
             session.flush()
             if event is Event.RESULTS_STORED:
-                deliveries.open_all(session, job, result, names, now=now)
+                deliveries.open_all(session, job, result.objects, names, now=now)
             jobs.supersede_held(session, job, now=now)
             summary = _summary(outcome)
-            jobs.advance(session, job, event, now=now, owner=self.name, detail=summary, reason=verdict(found))
+            reason = verdict(found) or (
+                ""
+                if names or not self.settings.delivery.destinations
+                else "no destination takes studies of its sender"
+            )
+            jobs.advance(session, job, event, now=now, owner=self.name, detail=summary, reason=reason)
             if found and event is Event.RESULTS_STORED:
                 withhold(session, session.get_one(Job, job.id), found, now=now)
         if found:

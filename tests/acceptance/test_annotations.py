@@ -19,6 +19,7 @@ from pydicom.uid import Comprehensive3DSRStorage
 
 from db import jobs, results
 from db.session import installation_id
+from dicom_out.equipment import Device
 from dicom_out.identity import Provenance
 from dicom_out.scu import Outcome, Peer, send_files
 from dicom_out.stamp import stamp
@@ -111,7 +112,7 @@ def _ours(node: Node, tumour: Tumour, ds: Dataset) -> Dataset:
     if "PixelData" in ds:
         ds["PixelData"].VR = "OB"
     provenance = Provenance(installation, 1, "0" * 64, datetime(2026, 11, 24, tzinfo=UTC), "0.1.0")
-    stamp(ds, tumour.slices[0], provenance, [AlgorithmIdentity("A classifier", "1", "a" * 64)])
+    stamp(ds, tumour.slices[0], provenance, [Device.of(AlgorithmIdentity("A classifier", "1", "a" * 64))])
     return ds
 
 

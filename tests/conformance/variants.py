@@ -11,6 +11,8 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.tag import Tag
 from pydicom.uid import (
+    UID,
+    Comprehensive3DSRStorage,
     ExplicitVRLittleEndian,
     KeyObjectSelectionDocumentStorage,
     RTStructureSetStorage,
@@ -37,12 +39,12 @@ NAMES = {
 }
 
 
-def received(headers: list[Dataset]) -> list[Dataset]:
+def received(headers: list[Dataset], syntax: UID = ExplicitVRLittleEndian) -> list[Dataset]:
     """The headers after they were written and read: bytes, as a node has them."""
     files: list[Dataset] = []
     for ds in headers:
         ds.file_meta = FileMetaDataset()
-        ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        ds.file_meta.TransferSyntaxUID = syntax
         buffer = BytesIO()
         ds.save_as(buffer, enforce_file_format=True)
         files.append(dcmread(BytesIO(buffer.getvalue())))
@@ -121,14 +123,14 @@ def _annotated(size_mm: float) -> Objects:
 def _marked_by(sop_class_uid: str, segment: int | None) -> Objects:
     """Slices that an annotation selected, one of two, after an earlier report."""
     headers = ct_headers()
-    annotations = [_annotation(1, RTStructureSetStorage), _annotation(2, sop_class_uid)]
+    annotations = [annotation(1, RTStructureSetStorage), annotation(2, sop_class_uid)]
     mark = Mark(str(annotations[1].SOPInstanceUID), segment)
     analysis = replace(analysis_of(headers, policy=SlicePolicy.ANNOTATED), selected_by=mark)
     provenance = replace(PROVENANCE, generation=2, predecessor=EARLIER)
     return encode(analysis, headers, provenance, annotations)
 
 
-def _annotation(number: int, sop_class_uid: str) -> Dataset:
+def annotation(number: int, sop_class_uid: str) -> Dataset:
     ds = Dataset()
     ds.SOPClassUID, ds.SOPInstanceUID = sop_class_uid, f"{STUDY_UID}.7.{number}"
     ds.StudyInstanceUID, ds.SeriesInstanceUID = STUDY_UID, f"{STUDY_UID}.8.{number}"
@@ -140,7 +142,7 @@ def _none() -> Objects:
     return encode(analysis_of(headers, policy=SlicePolicy.NONE), headers, PROVENANCE)
 
 
-EARLIER = Predecessor("1.2.826.0.1.3680043.10.1.5", "1.2.826.0.1.3680043.10.1.6")
+EARLIER = Predecessor("1.2.826.0.1.3680043.10.1.5", "1.2.826.0.1.3680043.10.1.6", Comprehensive3DSRStorage)
 
 VARIANTS: dict[str, Callable[[], Objects]] = {
     "scored": lambda: encoded(ct_headers()),

@@ -16,6 +16,7 @@ from db.models import Job, Result
 from db.session import Sessions, installation_id, open_database
 from db.states import Event, State
 from dicom_out import codes
+from dicom_out.equipment import Device
 from dicom_out.identity import Provenance, device_uid
 from dicom_out.stamp import stamp
 from inference.analyse import InProcess
@@ -212,7 +213,7 @@ def ours(chest: Case, sessions: Sessions, ds: Dataset) -> Dataset:
     )
     if "PixelData" in ds:
         ds["PixelData"].VR = "OB"
-    stamp(ds, chest.slices[0], provenance, [AlgorithmIdentity("A classifier", "1", "a" * 64)])
+    stamp(ds, chest.slices[0], provenance, [Device.of(AlgorithmIdentity("A classifier", "1", "a" * 64))])
     return ds
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import orm, text
 from sqlalchemy.exc import IntegrityError
 
-from db.models import Base, Instance, Job
-from db.session import DatabaseUnusable, Sessions, connect, installation_id, open_database
+from db.models import Base, Delivery, Instance, Job, ObjectRole
+from db.session import DatabaseUnusable, Sessions, connect, installation_id, migrate, open_database
 from db.states import State
 
 
@@ -19,6 +19,42 @@ def test_the_migrations_make_what_the_models_say(tmp_path: Path) -> None:
     open_database(url)
     with connect(url).connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+
+
+def test_a_database_with_deliveries_on_their_way_takes_the_newest_schema(tmp_path: Path) -> None:
+    engine = connect(f"sqlite:///{tmp_path / 'db.sqlite'}")
+    migrate(engine, "0002")
+    with engine.begin() as connection:
+        for statement in WITH_A_DELIVERY.split(";"):
+            connection.exec_driver_sql(statement)
+    migrate(engine)
+    with orm.Session(engine) as session:
+        [delivery] = session.query(Delivery)
+        assert delivery.opened_at == datetime(2026, 1, 2, tzinfo=UTC)
+        assert delivery.object.role is ObjectRole.RESULT
+        session.get_one(Job, 1).state = State.COMMITTING
+        session.commit()
+        with pytest.raises(IntegrityError, match="ck_jobs_withdrawal_has_reason"):
+            session.execute(text("UPDATE jobs SET state = 'WITHDRAWN'"))
+        session.rollback()
+        with pytest.raises(IntegrityError, match="ck_jobs_refusal_has_reason"):
+            session.execute(text("UPDATE jobs SET state = 'FAILED'"))
+        session.rollback()
+        with pytest.raises(IntegrityError, match="FOREIGN KEY"):
+            session.execute(text("DELETE FROM jobs"))
+
+
+WITH_A_DELIVERY = """
+INSERT INTO jobs (id, study_instance_uid, generation, state, reason, attempts, created_at, completed_at, changed_at)
+    VALUES (1, '1.2', 1, 'DELIVERING', '', 1, '2026-01-01', '2026-01-02', '2026-01-02');
+INSERT INTO results (job_id, digest, threshold, slice_policy, lung_volume_ml, classifier, classifier_version,
+        classifier_digest, segmenter, segmenter_version, segmenter_digest, seconds)
+    VALUES (1, 'd', 0.5, 'none', 4000, 'c', '1', 'd', 's', '1', 'd', 1);
+INSERT INTO result_objects (sop_instance_uid, job_id, rank, sop_class_uid, path, sha256)
+    VALUES ('1.3', 1, 0, '1.2', 'a', 'd');
+INSERT INTO deliveries (id, job_id, sop_instance_uid, destination, state, attempts, next_attempt_at, answer)
+    VALUES (1, 1, '1.3', 'pacs', 'waiting', 2, '2026-01-03', '')
+"""
 
 
 def test_sqlite_is_durable(sessions: Sessions) -> None:

@@ -40,5 +40,8 @@ def test_every_event_happens_somewhere() -> None:
 
 
 def test_only_a_person_moves_a_settled_job() -> None:
-    asked = {Event.ANALYSIS_RETRIED, Event.DELIVERY_RETRIED, Event.RECONSIDERED}
+    asked = {
+        Event.ANALYSIS_RETRIED, Event.DELIVERY_RETRIED, Event.RECONSIDERED, Event.WITHDRAWAL_ASKED,
+        Event.WITHDRAWAL_RETRIED,
+    }  # fmt: skip
     assert {event for state, event in TRANSITIONS if state in SETTLED} == asked

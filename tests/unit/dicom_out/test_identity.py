@@ -2,7 +2,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from pydicom.uid import UID
+from pydicom.uid import UID, Comprehensive3DSRStorage
 
 from dicom_out.identity import (
     IMPLEMENTATION_CLASS_UID,
@@ -87,7 +87,7 @@ def test_the_digest_does_not_depend_on_the_order_of_arrival_or_the_zone_of_the_c
         {"settings": "release=shadow"},
         {"software_version": "0.1.1"},
         {"at": PROVENANCE.at + timedelta(seconds=1)},
-        {"predecessor": Predecessor("1.2", "1.2.3")},
+        {"predecessor": Predecessor("1.2", "1.2.3", Comprehensive3DSRStorage)},
     ],
 )
 def test_the_digest_depends_on_everything_that_determines_the_result(change: dict[str, object]) -> None:

@@ -83,7 +83,7 @@ def _status(value: int, comment: str = "") -> Dataset:
         (0xA900, Outcome.REFUSED),
         (0xC000, Outcome.REFUSED),
         (0xCFFF, Outcome.REFUSED),
-        (0x0122, Outcome.REFUSED),
+        (0x0122, Outcome.CLASS_REFUSED),
         (0x0124, Outcome.REFUSED),
         (0x0117, Outcome.REFUSED),
     ],
@@ -139,10 +139,10 @@ def test_a_compressed_file_is_sent_as_it_is() -> None:
     assert received[0].PixelData == sent.PixelData
 
 
-def test_a_peer_that_takes_no_such_class_refuses_for_good(pictures: list[Path]) -> None:
+def test_a_peer_that_takes_no_such_class_says_so(pictures: list[Path]) -> None:
     with _peer(lambda _: 0x0000, sop_classes=[CTImageStorage]) as peer:
         results = list(send_files(pictures, peer, timeout_s=10))
-    assert {r.outcome for r in results} == {Outcome.REFUSED}
+    assert {r.outcome for r in results} == {Outcome.CLASS_REFUSED}
 
 
 def test_a_class_that_is_not_taken_does_not_keep_the_others_back(
@@ -152,7 +152,7 @@ def test_a_class_that_is_not_taken_does_not_keep_the_others_back(
     report = write(encode(analysis_of(headers), headers, PROVENANCE)[-1:], tmp_path)
     with _peer(lambda _: 0x0000, sop_classes=[SecondaryCaptureImageStorage]) as peer:
         results = list(send_files([*report, *pictures], peer, timeout_s=10))
-    assert [r.outcome for r in results] == [Outcome.REFUSED, *[Outcome.STORED] * len(pictures)]
+    assert [r.outcome for r in results] == [Outcome.CLASS_REFUSED, *[Outcome.STORED] * len(pictures)]
     assert "Comprehensive 3D SR" in results[0].answer
 
 

@@ -4,11 +4,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from config.settings import Completion, Delivery, Release, ReleaseLevel, ReleaseTime
+from config.settings import Completion, Delivery, Destination, Release, ReleaseLevel, ReleaseTime
 from db.states import Event
 from inference.findings import SlicePolicy
 from node.completion import is_complete
-from node.release import level, next_event
+from node.release import level, next_event, recipients
 from node.retry import LIMITS, OTHERWISE, resend_after, retry_after
 
 
@@ -22,7 +22,7 @@ def test_a_study_is_complete_after_the_quiet_period(now: datetime) -> None:
 def test_each_slice_policy_has_its_release_level(policy: SlicePolicy) -> None:
     rules = Release.model_validate({policy.value: ReleaseLevel.SHADOW})
     assert level(rules, policy) is ReleaseLevel.SHADOW
-    assert next_event(rules, policy, destinations=1) is Event.RESULTS_KEPT
+    assert next_event(rules, policy, leaves=True) is Event.RESULTS_KEPT
 
 
 @pytest.mark.parametrize(
@@ -35,11 +35,11 @@ def test_each_slice_policy_has_its_release_level(policy: SlicePolicy) -> None:
     ],
 )
 def test_results_leave_when_the_rules_say(when: ReleaseTime, policy: SlicePolicy, event: Event) -> None:
-    assert next_event(Release(when=when), policy, destinations=1) is event
+    assert next_event(Release(when=when), policy, leaves=True) is event
 
 
 def test_without_a_destination_results_stay() -> None:
-    assert next_event(Release(), SlicePolicy.AUTOMATIC, destinations=0) is Event.RESULTS_KEPT
+    assert next_event(Release(), SlicePolicy.AUTOMATIC, leaves=False) is Event.RESULTS_KEPT
 
 
 @pytest.mark.parametrize(("kind", "limit"), [*LIMITS.items(), (RuntimeError, OTHERWISE)])
@@ -51,5 +51,25 @@ def test_an_analysis_is_tried_as_often_as_its_failure_deserves(kind: type[Except
 
 def test_a_delivery_is_tried_for_ever_at_growing_intervals() -> None:
     rules = Delivery(first_retry_s=30, longest_retry_s=3600)
-    waits = [resend_after(rules, attempts).total_seconds() for attempts in (0, 1, 2, 10, 10_000)]
+    waits = [resend_after(rules, attempts, chance=0).total_seconds() for attempts in (1, 2, 3, 11, 10_000)]
     assert waits == [30, 60, 120, 3600, 3600]
+
+
+def test_what_failed_together_does_not_come_back_together() -> None:
+    rules = Delivery(first_retry_s=30)
+    drawn = {resend_after(rules, 1).total_seconds() for _ in range(100)}
+    assert len(drawn) > 1
+    assert min(drawn) >= 15
+    assert max(drawn) <= 30
+
+
+def test_a_study_goes_to_those_who_take_its_sender() -> None:
+    rules = Delivery(
+        destinations=tuple(
+            Destination(name=name, ae_title=name, host="h", port=104, senders=senders)
+            for name, senders in (("all", ()), ("north", ("PACS_N", "CT_N")), ("south", ("PACS_S",)))
+        )
+    )
+    assert recipients(rules, {"CT_N"}) == ["all", "north"]
+    assert recipients(rules, {"PACS_N", "PACS_S"}) == ["all", "north", "south"]
+    assert recipients(rules, {"OTHER"}) == ["all"]

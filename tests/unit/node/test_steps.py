@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import pytest
+from pydicom.uid import EnhancedSRStorage
 
 from config.settings import Settings
 from dicom_out.identity import Predecessor
@@ -46,4 +47,4 @@ def test_what_is_released_gives_another_digest() -> None:
 
 
 def test_a_predecessor_gives_another_digest() -> None:
-    assert digest(replace(ORIGIN, predecessor=Predecessor("1.2", "1.2.3"))) != digest()
+    assert digest(replace(ORIGIN, predecessor=Predecessor("1.2", "1.2.3", EnhancedSRStorage))) != digest()
