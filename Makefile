@@ -26,7 +26,7 @@ demo: $(INSTALLED)  ## send a chest CT through a node on this machine (CT=folder
 	@$(VENV)/bin/sedas-node demo $(if $(CT),"$(CT)")
 
 test: $(INSTALLED)  ## every gate and every test
-	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" sh -ec 'ruff format --check . && ruff check . && mypy && lint-imports && pytest'
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" sh -ec 'ruff format --check . && ruff check . && mypy && lint-imports && pytest -n auto'
 
 peers:  ## install the Debian programs that tests use as peers
 	@apt-get update -qq
