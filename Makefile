@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 CT ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test peers lock bundle lungs bench clean
+.PHONY: help demo test peers lock bundle lungs bench conformance clean
 
 help:  ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1: \2/p' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ bundle: $(INSTALLED)  ## train the demonstration model again
 
 bench: $(INSTALLED)  ## measure an analysis against the stock chain (about 10 minutes)
 	@$(VENV)/bin/python -m tests.benchmarks --out docs
+
+conformance: $(INSTALLED)  ## write the tables of the conformance statement anew
+	@$(VENV)/bin/python -m tests.statement
 
 clean:  ## remove what can be made again
 	@rm -rf $(VENV) build demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
