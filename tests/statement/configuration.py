@@ -125,7 +125,7 @@ def _bound(constraint: Any) -> str:
             return (
                 "AE title: 1 to 16 ASCII characters, no backslash"
                 if pattern == _AE_TITLE
-                else f"of `{pattern}`"
+                else f"matching `{pattern}`"
             )
         case _:
             return ""

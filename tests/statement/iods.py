@@ -17,6 +17,7 @@ from tests.statement.document import table
 from tests.statement.encodings import Made, encodings
 
 Path = tuple[str, ...]
+_WITHOUT = {"StudyInstanceUID": "not taken: answered C000"}
 _LONGEST = 80
 _MOST_CHOICES = 3
 _ITEMS, _BYTES = "items", "bytes"
@@ -43,7 +44,12 @@ def iod_tables() -> dict[str, str]:
 
 
 def _copied_row(keyword: str) -> tuple[str, str, str, str]:
-    return keyword, _tag(keyword), dictionary_VR(keyword), "empty" if keyword in TYPE_2 else "absent"
+    return (
+        keyword,
+        _tag(keyword),
+        dictionary_VR(keyword),
+        _WITHOUT.get(keyword) or ("empty" if keyword in TYPE_2 else "absent"),
+    )
 
 
 @dataclass(frozen=True)

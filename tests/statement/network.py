@@ -9,6 +9,7 @@ from pynetdicom import AE
 
 from config.settings import Delivery, Listener
 from dicom_out.commitment import PUSH_MODEL
+from dicom_out.report_classes import CLASSES
 from inference.annotations import LABEL_MAP_SEGMENTATION
 from node import scp
 from tests.statement.document import table
@@ -66,30 +67,30 @@ def _services(taken: Contexts, offered: Iterable[Contexts]) -> str:
 
 
 def _created() -> str:
-    made = encodings()[0]
-    objects = [
-        *((kind, every[0]) for kind, every in made.objects.items()),
-        *(("report, where its class is refused", ds) for ds in made.other_classes),
-    ]
+    """A line for each SOP class of each kind of object."""
+    kinds = [*encodings()[0].objects]
+    every = {kind: [ds for made in encodings() for ds in made.objects[kind]] for kind in kinds}
+    for sop_class in CLASSES[1:]:
+        found = [ds for made in encodings() for ds in made.other_classes if ds.SOPClassUID == sop_class]
+        every[f"report, where {name(CLASSES[CLASSES.index(sop_class) - 1])} is refused"] = found
+    heads = ("Object", "SOP class", "Root template", "Modality", "Series number", "Series description")
     return table(
-        ("Object", "SOP class", "Root template", "Modality", "Series number", "Series description"),
+        heads,
         (
-            (
-                kind,
-                name(ds.SOPClassUID),
-                _template(ds),
-                ds.Modality,
-                str(ds.SeriesNumber),
-                ds.SeriesDescription,
-            )
-            for kind, ds in objects
+            (kind, *map(_alternatives, zip(*map(_facts, objects), strict=True)))
+            for kind, objects in every.items()
         ),
     )
 
 
-def _template(ds: Dataset) -> str:
+def _facts(ds: Dataset) -> tuple[str, ...]:
     template = (ds.get("ContentTemplateSequence") or [None])[0]
-    return f"TID {template.TemplateIdentifier} ({template.MappingResource})" if template else ""
+    tid = f"TID {template.TemplateIdentifier} ({template.MappingResource})" if template else ""
+    return name(ds.SOPClassUID), tid, ds.Modality, str(ds.SeriesNumber), ds.SeriesDescription
+
+
+def _alternatives(values: Iterable[str]) -> str:
+    return " or ".join(dict.fromkeys(values))
 
 
 def _lettered(lists: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], str]:

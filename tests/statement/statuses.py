@@ -39,6 +39,11 @@ _DELIVERY = {
     Outcome.CLASS_REFUSED: "a report goes again in the next SR class; any other object, and the last class, as refused",
     Outcome.REFUSED: "parked with its status; the job is FAILED once nothing else is on its way, until a person runs `sedas-node retry`",
 }
+_WITHOUT_STATUS = {
+    Outcome.TRY_AGAIN: ", or no connection, a rejected or aborted association, no answer in time",
+    Outcome.REFUSED: ", any other",
+    Outcome.CLASS_REFUSED: ", or the context was not accepted",
+}
 UNFORESEEN = 0xC211
 """What pynetdicom answers when the node's own handler breaks."""
 _ALL = range(0x10000)
@@ -90,7 +95,7 @@ def _answered() -> Iterator[tuple[str, str, str]]:
     for when, failure in _FAILURES.items():
         status = StoreStatus(_answer(failure))
         yield f"{status:04X}", when, _SENDER[status]
-    yield f"{UNFORESEEN:04X}", "A fault of the node itself, which its log names", "send it again later"
+    yield f"{UNFORESEEN:04X}", "A fault of the node itself", "send it again later"
 
 
 def _answer(failure: Exception | None) -> int:
@@ -145,8 +150,8 @@ def _requested() -> Iterator[tuple[str, str, str]]:
         Outcome.CLASS_REFUSED: "parked: the destination does no storage commitment, see `commitment` in its configuration",
     }
     for outcome, families in by_outcome.items():
-        other = ", any other" if outcome is Outcome.REFUSED else ""
-        yield ", ".join(families) + other, outcome.value, follows[outcome]
+        also = _WITHOUT_STATUS.get(outcome, "")
+        yield ", ".join(families) + also, outcome.value, follows[outcome]
 
 
 def _reasons() -> Iterator[tuple[str, str, str]]:
