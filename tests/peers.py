@@ -10,7 +10,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +91,7 @@ class Orthanc:
 
 
 @contextmanager
-def orthanc(folder: Path) -> Iterator[Orthanc]:
+def orthanc(folder: Path, plugins: Sequence[Path] = ()) -> Iterator[Orthanc]:
     """An Orthanc with the AE title ORTHANC, empty at first, its files below `folder`."""
     program = require("Orthanc")
     peer = Orthanc(free_port(), free_port())
@@ -103,7 +103,7 @@ def orthanc(folder: Path) -> Iterator[Orthanc]:
                 "Name": "test",
                 "StorageDirectory": str(folder / "storage"),
                 "IndexDirectory": str(folder / "storage"),
-                "Plugins": [],
+                "Plugins": [str(plugin) for plugin in plugins],
                 "DicomAet": "ORTHANC",
                 "DicomPort": peer.dicom_port,
                 "HttpPort": peer.http_port,
