@@ -23,8 +23,10 @@ from inference.analyse import InProcess, Models
 from inference.bundle import WEIGHTS, demonstration, load_bundle
 from inference.classifier import Backend, Classifier
 from inference.executor import Executor, SpawnedChild
+from inference.findings import SlicePolicy
 from inference.morphology import Mask
 from inference.phantom import LesionKind, write_study
+from inference.targets import Selection
 from inference.threshold import ThresholdSegmenter
 from inference.volume import CtVolume
 from node import app
@@ -167,7 +169,7 @@ def test_a_result_without_a_number_is_sent_or_kept_as_configured(
     rule: str, state: State, queued: int, sessions: Sessions, models: Models, node: Settings, now: datetime
 ) -> None:
     ruled = Settings.model_validate(node.model_dump() | {"results": {"abstentions": rule}})
-    job = _work(sessions, replace(models, select=(lambda *_: [],)), ruled, now)
+    job = _work(sessions, replace(models, select=(lambda *_: Selection(SlicePolicy.NONE),)), ruled, now)
     assert (job.id, job.state) == (queued, state)
     with sessions() as session:
         result = results.of_job(session, job)
