@@ -30,6 +30,7 @@ from dicom_out.identity import IMPLEMENTATION_CLASS_UID, implementation_version_
 
 MAX_PDU = 131072
 TIMEOUT_S = 60.0
+NOTICED_WITHIN_S = 5.0
 MOST_CONTEXTS = 128  # PS3.8 9.3.2.2: odd identifiers from 1 to 255
 UNREADABLE = (OSError, InvalidDicomError, AttributeError, EOFError)  # what reading a result can raise
 _UNCOMPRESSED = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
@@ -176,7 +177,7 @@ def request_commitment(
         answer, _ = association.send_n_action(
             action_information(transaction_uid, items), REQUEST, PUSH_MODEL, PUSH_MODEL_INSTANCE
         )
-        result = result_of(answer)
+        result = result_of(_heeded(association, answer))
         if result.outcome is Outcome.STORED:
             reported.wait(stay_s)
         return result
@@ -267,7 +268,7 @@ def _send(association: Association, path: Path) -> SendResult:
     try:
         if not any(c.abstract_syntax == ds.SOPClassUID for c in association.accepted_contexts):
             return SendResult(Outcome.CLASS_REFUSED, f"{ds.SOPClassUID.name} was not accepted", path=path)
-        return result_of(association.send_c_store(ds), path)
+        return result_of(_heeded(association, association.send_c_store(ds)), path)
     except (
         ValueError,
         AttributeError,
@@ -275,6 +276,16 @@ def _send(association: Association, path: Path) -> SendResult:
         return SendResult(Outcome.REFUSED, str(error), path=path)
     except RuntimeError:  # the association ended after the look at it above
         return _unreached(association, path)
+
+
+def _heeded(association: Association, answer: Dataset) -> Dataset:
+    """The answer; where there is none, the association is over, and pynetdicom needs a moment to know it.
+
+    Whatever was sent on it before that moment would be waited for until the timeout.
+    """
+    if "Status" not in answer:
+        association.join(NOTICED_WITHIN_S)
+    return answer
 
 
 def unreadable(path: Path) -> SendResult:
