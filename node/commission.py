@@ -25,8 +25,9 @@ from db.session import installation_id
 from dicom_out.commitment import PUSH_MODEL
 from dicom_out.durable import write_durably
 from dicom_out.iods import IODS
+from dicom_out.outcome import Outcome
 from dicom_out.report_classes import CLASSES
-from dicom_out.scu import NoConnection, Outcome, Peer, echo, negotiate
+from dicom_out.scu import NoConnection, Peer, echo, negotiate
 from node import commission_page
 from node.commission_record import Record, Site, Step, Verdict
 

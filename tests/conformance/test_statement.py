@@ -11,7 +11,7 @@ from pynetdicom import AE
 from config.settings import Listener
 from dicom_out import codes
 from dicom_out.commitment import PUSH_MODEL
-from dicom_out.scu import Outcome
+from dicom_out.outcome import Outcome
 from node import scp
 from tests.analyses import ct_header
 from tests.statement.document import STATEMENT, Unmatched, filled

@@ -9,7 +9,7 @@ from typing import Any, cast
 from db.jobs import LostRace
 from db.session import DatabaseUnusable
 from dicom_out.commitment import FOR_GOOD, NO_SUCH_INSTANCE, in_words
-from dicom_out.scu import Outcome, outcome_of
+from dicom_out.outcome import Outcome, outcome_of
 from node import scp
 from node.receive import Arrival, NotStorable, OtherContent, WrongObject
 from node.status import EventStatus, StoreStatus
