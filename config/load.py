@@ -1,6 +1,7 @@
 """Reading the configuration: TOML, then environment variables over it; the only reader of either.
 
-`SEDAS_NODE_LISTENER__PORT=104` sets `port` of `[listener]`; values are TOML, or plain text.
+`SEDAS_NODE_LISTENER__PORT=104` sets `port` of `[listener]`; values are TOML, or plain text. A systemd credential
+named `audit.key` is the key of the audit trail where `audit.key_file` names none.
 """
 
 import os
@@ -15,6 +16,7 @@ from config.settings import Settings
 
 PREFIX = "SEDAS_NODE_"
 PATH_VARIABLE = "SEDAS_NODE_CONFIG"
+CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"  # systemd.exec(5)
 DEFAULT_PATH = Path("/etc/sedas-node/config.toml")
 
 
@@ -30,6 +32,7 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
     for name, text in environment.items():
         if name.startswith(PREFIX) and name != PATH_VARIABLE:
             _override(values, name, text)
+    _take_credentials(values, environment)
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
@@ -54,6 +57,14 @@ def _override(values: dict[str, Any], name: str, text: str) -> None:
     if not isinstance(keys, dict):
         raise BadConfig(f"{section}: expected a section [{section}], got {keys!r}")
     keys[key] = _parsed(text)
+
+
+def _take_credentials(values: dict[str, Any], environment: Mapping[str, str]) -> None:
+    if CREDENTIALS_VARIABLE in environment:
+        key = Path(environment[CREDENTIALS_VARIABLE]) / "audit.key"
+        audit = values.setdefault("audit", {})
+        if key.exists() and isinstance(audit, dict):
+            audit.setdefault("key_file", key)
 
 
 def _parsed(text: str) -> Any:

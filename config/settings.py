@@ -155,6 +155,14 @@ class Delivery(Section):
         return self
 
 
+class Audit(Section):
+    """The chain of the audit trail: its key, and what of it is written down outside the database."""
+
+    key_file: Path | None = None  # None: `audit.key` in the storage folder, made at the first start
+    head_file: Path | None = None  # None: `audit-heads.jsonl` in the storage folder
+    head_s: Seconds = 300.0  # how often the newest row is written there
+
+
 class Ticks(Section):
     """How often the clock looks for work."""
 
@@ -173,4 +181,9 @@ class Settings(Section):
     release: Release = Release()
     results: Results = Results()
     delivery: Delivery = Delivery()
+    audit: Audit = Audit()
     ticks: Ticks = Ticks()
+
+    @property
+    def audit_head_file(self) -> Path:
+        return self.audit.head_file or self.storage.folder / "audit-heads.jsonl"

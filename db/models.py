@@ -128,16 +128,31 @@ class JobInput(Base):
 
 
 class AuditEvent(Base):
-    """What happened to a job, in order; rows are only ever added."""
+    """What happened to a job, or to the node, in order; rows are only ever added, and triggers see to it."""
 
     __tablename__ = "audit"
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # without gaps in the chain
     at: Mapped[datetime]
-    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), index=True)
+    job_id: Mapped[int | None] = mapped_column(ForeignKey("jobs.id"), index=True)
+    study_instance_uid: Mapped[str | None] = mapped_column(index=True)
     event: Mapped[str]
     state_before: Mapped[State | None] = mapped_column(_words(State, "state_before"))
     state_after: Mapped[State | None] = mapped_column(_words(State, "state_after"))
     detail: Mapped[str]
+    previous_hmac: Mapped[str | None]  # of the row before; empty in the first of the chain
+    hmac: Mapped[str | None]  # hexadecimal; None in rows from before the chain
+
+
+class AuditHead(Base):
+    """One row: which audit row is the newest. Whoever appends locks it, last of all."""
+
+    __tablename__ = "audit_head"
+    __table_args__ = (CheckConstraint("id = 1", name="only_one"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key_name: Mapped[str]  # empty before the chain
+    row_id: Mapped[int]
+    newest_hmac: Mapped[str]  # that row's
+    head_hmac: Mapped[str]  # over the two before
 
 
 class Result(Base):

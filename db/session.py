@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from alembic import command
@@ -13,11 +14,17 @@ from sqlalchemy import Connection, Engine, create_engine, event, orm, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from db.models import Installation
+from db.chain import Key
+from db.models import AuditEvent, Installation
 
 
 class Session(orm.Session):
-    """One transaction with the node's database."""
+    """One transaction with the node's database, and what it has noted for the audit trail."""
+
+    def __init__(self, *arguments: Any, audit_key: Key | None = None, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.audit_key = audit_key
+        self.noted: list[AuditEvent] = []
 
 
 Sessions = orm.sessionmaker[Session]
@@ -40,7 +47,7 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def open_database(url: str) -> Sessions:
-    """Sessions on the database at `url`, brought to the newest schema first."""
+    """Sessions on the database at `url`, brought to the newest schema first; `db.audit.begin` lets them write."""
     with translated():
         engine = connect(url)
         migrate(engine)

@@ -18,7 +18,7 @@ def write_durably(content: bytes, path: Path) -> Path:
     except BaseException:
         Path(partial).unlink(missing_ok=True)
         raise
-    _sync(path.parent)
+    sync_folder(path.parent)
     return path
 
 
@@ -27,10 +27,10 @@ def make_folder(folder: Path) -> None:
     if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
-        _sync(folder.parent)
+        sync_folder(folder.parent)
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """A new name is only durable when the folder that holds it is."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -13,10 +13,14 @@ import typer
 from rich.console import Console
 
 from config.load import BadConfig, load
+from db.audit import OtherAuditKey
 from db.session import DatabaseUnusable
+from db.tampering import verify
 from dicom_out.rejection import Reason
 from inference.bundle import BadBundle
 from node import app, interventions, listing, withdrawal
+from node.audit_heads import BadHeadFile, exported_heads
+from node.audit_key import key_file, read_key
 from node.checkup import checkup
 from node.choice import NotAnalysable
 from node.commission import commission as run_commission
@@ -48,7 +52,8 @@ JobArgument = Annotated[int, typer.Argument(metavar="JOB", help="Its number in `
 
 
 COMPLAINTS = (
-    BadBundle, BadConfig, BadPeer, CannotIntervene, DatabaseUnusable, DemoFailed, NotAnalysable, OSError,
+    BadBundle, BadConfig, BadHeadFile, BadPeer, CannotIntervene, DatabaseUnusable, DemoFailed, NotAnalysable, OSError,
+    OtherAuditKey,
 )  # fmt: skip
 """What a person can mend: one line on stderr and exit code 2, not a traceback."""
 
@@ -176,7 +181,7 @@ def commission(
 @cli.command()
 def jobs(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """List the jobs: study, state, result, and the reason where one was refused."""
-    listing.print_jobs(app.open_existing(load(config)), screen, as_json=as_json)
+    listing.print_jobs(app.open_to_look(load(config)), screen, as_json=as_json)
 
 
 @cli.command()
@@ -218,12 +223,27 @@ def withdraw(
 
 @cli.command()
 def audit(
-    study: Annotated[str | None, typer.Argument(metavar="[STUDY]", help="A Study Instance UID.")] = None,
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[STUDY|verify]",
+            help="A Study Instance UID; or `verify`: find every row that was changed, removed or added (exit code 1).",
+        ),
+    ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the audit trail: what happened to each job, when and why."""
-    listing.print_audit(app.open_existing(load(config)), screen, study, as_json=as_json)
+    """Print the audit trail: what happened to each job, when and why; or verify it."""
+    settings = load(config)
+    sessions = app.open_to_look(settings)
+    if what != "verify":
+        listing.print_audit(sessions, screen, what, as_json=as_json)
+        return
+    heads = exported_heads(settings.audit_head_file)
+    verdict = verify(sessions, read_key(key_file(settings)), heads)
+    listing.print_verdict(verdict, heads, screen)
+    if verdict.faults:
+        raise typer.Exit(1)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,13 +16,16 @@ from pydicom.dataset import Dataset
 from config.load import BadConfig
 from config.settings import Destination as Recipient
 from config.settings import Settings
-from db.session import Sessions, open_database
+from db import audit
+from db.session import DatabaseUnusable, Sessions, open_database, translated
 from dicom_out.destination import CStoreDestination
 from dicom_out.scu import Peer
 from inference.bundle import Bundle, demonstration, load_bundle
 from inference.executor import SpawnedChild
 from inference.findings import QualityCode
 from node import scp, ticks
+from node.audit_heads import export_head
+from node.audit_key import key_file, make_key, read_key
 from node.commitments import ask_due, forgo, hear
 from node.intake import consider_studies
 from node.leases import expire_leases
@@ -36,6 +40,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+STARTED, STOPPED = "started", "stopped"
+"""Audit events of a program."""
+
 
 def now() -> datetime:
     return datetime.now(UTC)
@@ -43,14 +50,28 @@ def now() -> datetime:
 
 def open_sessions(settings: Settings) -> Sessions:
     settings.storage.folder.mkdir(parents=True, exist_ok=True)
-    return open_database(settings.storage.url)
+    return _with_audit_key(open_database(settings.storage.url), settings)
 
 
 def open_existing(settings: Settings) -> Sessions:
     """The database of a node that has run; a command that only looks makes none."""
+    return _with_audit_key(open_to_look(settings), settings)
+
+
+def open_to_look(settings: Settings) -> Sessions:
+    """The same, without the key of the audit trail: nothing that happens can be written."""
     if settings.storage.database_url is None and not settings.storage.sqlite.exists():
         raise BadConfig(f"storage.folder: no node has run in {settings.storage.folder}")
     return open_database(settings.storage.url)
+
+
+def _with_audit_key(sessions: Sessions, settings: Settings) -> Sessions:
+    """The key is made once, where none is configured; a trail that has one is never given another."""
+    file = key_file(settings)
+    if settings.audit.key_file is None and not file.exists() and not audit.has_begun(sessions):
+        make_key(file)
+    audit.begin(sessions, read_key(file), now=now())
+    return sessions
 
 
 def open_bundle(settings: Settings) -> Bundle:
@@ -123,9 +144,29 @@ def worker(settings: Settings) -> Iterator[Worker]:
     sessions = open_sessions(settings)
     execute = SpawnedChild(partial(in_process, settings), blame, time_limit_s=settings.worker.time_limit_s)
     try:
-        yield Worker(name, sessions, execute, settings, now)
+        with _noted(sessions, f"worker {name}"):
+            yield Worker(name, sessions, execute, settings, now)
     finally:
         execute.close()
+
+
+@contextmanager
+def _noted(sessions: Sessions, program: str) -> Iterator[None]:
+    """Start and stop of a program are rows of the audit trail; one that is killed leaves no stop."""
+    _note_activity(sessions, STARTED, program)
+    try:
+        yield
+    finally:
+        try:
+            with translated():
+                _note_activity(sessions, STOPPED, program)
+        except DatabaseUnusable as error:
+            log.warning("stop not noted", extra={"reason": str(error)})
+
+
+def _note_activity(sessions: Sessions, event: str, program: str) -> None:
+    with sessions.begin() as session:
+        audit.note(session, None, event, now=now(), detail=f"{program}, version {version('sedas-node')}")
 
 
 @contextmanager
@@ -143,6 +184,7 @@ def running(settings: Settings, workers: WorkerProcess | None = None) -> Iterato
 
     reporters = [d.ae_title for d in settings.delivery.destinations if d.commitment]
     with (
+        _noted(sessions, f"node {socket.gethostname()}-{os.getpid()}"),
         ticks.ticking(_ticks(settings, sessions, workers)),
         scp.listening(settings.listener, keep, reporting=scp.Reporting(reporters, report)) as port,
     ):
@@ -174,7 +216,11 @@ def _ticks(
         forgo(sessions, {to.name for to in recipients if not to.commitment}, now=now())
         call_overdue(sessions, settings.delivery, now=now())
 
+    def audit_head() -> None:
+        export_head(sessions, settings.audit_head_file, now=now())
+
     every: dict[str, tuple[ticks.Tick, float]] = {
+        "audit head": (audit_head, settings.audit.head_s),
         "completion": (completion, rules.completion_s),
         "leases": (leases, rules.leases_s),
         "late deliveries": (late_deliveries, rules.leases_s),

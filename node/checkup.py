@@ -8,6 +8,7 @@ from rich.console import Console
 
 from config.load import BadConfig
 from config.settings import Settings
+from db.audit import OtherAuditKey
 from db.session import DatabaseUnusable, installation_id
 from dicom_out.durable import write_durably
 from dicom_out.outcome import Outcome
@@ -15,7 +16,7 @@ from dicom_out.scu import Peer, echo
 from inference.bundle import BadBundle
 from node import app
 
-EXPECTED = (OSError, DatabaseUnusable, BadBundle, BadConfig, RuntimeError)
+EXPECTED = (OSError, DatabaseUnusable, BadBundle, BadConfig, OtherAuditKey, RuntimeError)
 """What an unfit installation raises."""
 
 

@@ -171,7 +171,7 @@ def _follow(sessions: Sessions, study: str, screen: Console) -> Job:
     while time.monotonic() < until:
         with sessions() as session:
             job = jobs.latest_generation(session, study)
-            events = [event for event, _ in audit.trail(session, study)]
+            events = audit.trail(session, study)
         for event in events[printed:]:
             screen.print(f"  {audit_line(event)}")
         printed = len(events)

@@ -11,6 +11,7 @@ from db import audit, deliveries, jobs, results
 from db.deliveries import Progress
 from db.models import AuditEvent, Job, Result
 from db.session import Sessions
+from db.tampering import Head, Verdict
 
 Row = Mapping[str, Any]
 
@@ -38,12 +39,22 @@ def print_audit(sessions: Sessions, screen: Console, study: str | None, *, as_js
     with sessions() as session:
         every = audit.trail(session, study)
     if as_json:
-        screen.print_json(json.dumps([_audit_row(event, job) for event, job in every]))
+        screen.print_json(json.dumps([_audit_row(event) for event in every]))
         return
-    for event, job in every:
-        screen.print(f"job {job.id}  {event.at:%Y-%m-%d} {audit_line(event)}")
+    for event in every:
+        whose = f"job {event.job_id}" if event.job_id is not None else "node "
+        screen.print(f"{whose}  {event.at:%Y-%m-%d} {audit_line(event)}")
     if not every:
         screen.print("nothing has happened yet")
+
+
+def print_verdict(verdict: Verdict, exported: Sequence[Head], screen: Console) -> None:
+    """What became of the audit trail: each row or run of rows that is at fault, then the sum."""
+    for fault in verdict.faults:
+        screen.print(str(fault), style="red")
+    heads = f"{len(exported)} exported heads" if exported else "no exported head"
+    came_of_it = f"{len(verdict.faults)} faults" if verdict.faults else "whole and unchanged"
+    screen.print(f"audit trail: {verdict.rows} rows and {heads}: {came_of_it}")
 
 
 def audit_line(event: AuditEvent) -> str:
@@ -98,11 +109,12 @@ def _job_row(job: Job, result: Result | None, progress: Sequence[Progress]) -> R
     }
 
 
-def _audit_row(event: AuditEvent, job: Job) -> Row:
+def _audit_row(event: AuditEvent) -> Row:
     return {
+        "row": event.id,
         "at": _instant(event.at),
-        "job": job.id,
-        "study_instance_uid": job.study_instance_uid,
+        "job": event.job_id,
+        "study_instance_uid": event.study_instance_uid,
         "event": event.event,
         "before": event.state_before,
         "after": event.state_after,

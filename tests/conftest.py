@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from config.settings import Settings
-from db.session import Sessions, open_database
+from db.session import Sessions
 from inference.phantom import LesionKind, chest, write_study
+from tests.databases import opened
 from tests.held import analyse_and_hold
 from tests.models import QUICK
 
@@ -25,7 +26,7 @@ def now() -> datetime:
 
 @pytest.fixture
 def sessions(tmp_path: Path) -> Sessions:
-    return open_database(f"sqlite:///{tmp_path / 'test.sqlite'}")
+    return opened(f"sqlite:///{tmp_path / 'test.sqlite'}")
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from sqlalchemy import Engine, select
 from config.settings import Destination, Settings
 from db import deliveries, jobs
 from db.models import Commitment, Delivery, Job, ObjectRole
-from db.session import Sessions, open_database
+from db.session import Sessions
 from db.states import State
 from dicom_out import destination
 from inference.executor import Executor
@@ -126,7 +126,7 @@ class Node:
         """A node of its own with the result in `original`, that has these destinations."""
         shutil.copytree(original, folder)
         settings = settings_of(folder, *destinations)
-        return cls(settings, open_database(settings.storage.url))
+        return cls(settings, app.open_sessions(settings))
 
     def listens(self) -> None:
         """Take images and reports over the network, until `close`."""

@@ -13,7 +13,7 @@ from pydicom.uid import generate_uid
 from config.settings import Settings
 from db import audit, instances, jobs, results
 from db.models import Job, Result
-from db.session import Sessions, installation_id, open_database
+from db.session import Sessions, installation_id
 from db.states import Event, State
 from dicom_out import codes
 from dicom_out.equipment import Device
@@ -34,6 +34,7 @@ from tests.annotation_objects import (
     key_objects,
     segmentation,
 )
+from tests.databases import opened
 from tests.models import QUICK, QUICK_SETTINGS
 
 NOTHING_NEW = "nothing new to analyse since generation 1"
@@ -95,7 +96,7 @@ class Site:
 
     def said(self, event: str) -> list[str]:
         with self.sessions() as session:
-            return [e.detail for e, _ in audit.trail(session) if e.event == event]
+            return [e.detail for e in audit.trail(session) if e.event == event]
 
 
 def _content(given: Dataset | Path) -> bytes:
@@ -271,7 +272,7 @@ def test_the_nodes_own_segmentation_and_key_objects_select_nothing_here_or_elsew
         *_, last = site.considers()
         assert (last.state, last.reason) == (State.REJECTED, NOTHING_NEW)
     assert first.state is State.DONE
-    elsewhere = Site(open_database(f"sqlite:///{tmp_path / 'elsewhere.sqlite'}"), making, now)
+    elsewhere = Site(opened(f"sqlite:///{tmp_path / 'elsewhere.sqlite'}"), making, now)
     elsewhere.receives(*further, *chest.files)
     (job,) = elsewhere.considers()
     assert elsewhere.inputs(job) == set(uids(chest.slices))

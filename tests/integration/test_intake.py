@@ -59,7 +59,7 @@ def test_a_complete_study_is_queued_with_the_images_of_its_sharp_series(
     (job,) = _consider(sessions, rules, now)
     with sessions() as session:
         slices = jobs.inputs(session, job)
-        details = {event.event: event.detail for event, _ in audit.trail(session)}
+        details = {event.event: event.detail for event in audit.trail(session)}
     assert job.state is State.QUEUED
     assert {s.series_instance_uid for s in slices} == {job.series_instance_uid}
     assert len(slices) == len(sharp)
@@ -101,7 +101,7 @@ def test_a_file_that_is_gone_is_dropped_with_the_reason(
     next(rules.storage.spool.rglob("*.dcm")).unlink()
     (job,) = _consider(sessions, rules, now)
     with sessions() as session:
-        dropped = [event.detail for event, _ in audit.trail(session) if event.event == "image dropped"]
+        dropped = [event.detail for event in audit.trail(session) if event.event == "image dropped"]
         assert len(jobs.inputs(session, job)) == len(sharp) - 1
     assert ["not on disk" in detail for detail in dropped] == [True]
 

@@ -30,6 +30,16 @@ def test_the_environment_stands_above_the_file(tmp_path: Path) -> None:
     assert (listener.port, listener.ae_title) == (11113, "NODE 2")
 
 
+def test_a_systemd_credential_is_the_audit_key_unless_the_file_names_one(tmp_path: Path) -> None:
+    environment = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    path = _file(tmp_path, "")
+    assert load(path, environment).audit.key_file is None
+    (tmp_path / "audit.key").touch()
+    assert load(path, environment).audit.key_file == tmp_path / "audit.key"
+    path.write_text('[audit]\nkey_file = "/elsewhere"')
+    assert load(path, environment).audit.key_file == Path("/elsewhere")
+
+
 def test_a_list_in_the_environment_is_toml(tmp_path: Path) -> None:
     environment = {"SEDAS_NODE_LISTENER__CALLING_AE_TITLES": '["A", "B"]'}
     assert load(_file(tmp_path, ""), environment).listener.calling_ae_titles == ("A", "B")

@@ -110,7 +110,7 @@ def test_the_audit_trail_replays_to_the_present_state(sessions: Sessions, now: d
         job = _queued(session, now)
         jobs.claim(session, worker="w", lease=LEASE, now=now)
         jobs.advance(session, job, Event.RESULTS_KEPT, now=now, owner="w")
-        states = [event.state_after for event, _ in audit.trail(session, STUDY)]
+        states = [event.state_after for event in audit.trail(session, STUDY)]
         assert states == [State.RECEIVING, State.QUEUED, State.RUNNING, State.DONE]
         assert states[-1] is job.state
 

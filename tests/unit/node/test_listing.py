@@ -46,6 +46,6 @@ def test_json_is_json(sessions: Sessions, now: datetime) -> None:
 def test_nothing_is_said_in_words(sessions: Sessions) -> None:
     assert _printed(lambda screen: print_jobs(sessions, screen, as_json=False)) == "no jobs yet\n"
     assert (
-        _printed(lambda screen: print_audit(sessions, screen, None, as_json=False))
+        _printed(lambda screen: print_audit(sessions, screen, "9.9", as_json=False))
         == "nothing has happened yet\n"
     )

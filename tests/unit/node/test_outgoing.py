@@ -196,7 +196,7 @@ def test_what_is_long_on_its_way_is_called_overdue_once(sessions: Sessions, now:
     for hours in (3, 5, 6):
         call_overdue(sessions, rules, now=now + timedelta(hours=hours))
     with sessions() as session:
-        said = [e.detail for e, _ in audit.trail(session) if e.event == "overdue"]
+        said = [e.detail for e in audit.trail(session) if e.event == "overdue"]
     assert [line.split(" since")[0] for line in said] == ["archive: 2 objects", "pacs: 1 objects"]
     assert said[1].endswith(": because")
 
