@@ -155,12 +155,30 @@ class Delivery(Section):
         return self
 
 
+class Syslog(Section):
+    """The audit record repository that the trail is sent to: syslog over TLS, PS3.15 A.6."""
+
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)] = 6514  # RFC 5425 4.1
+    ca_file: Path  # the certificates of the authorities that vouch for the repository, PEM
+    certificate: Path | None = None  # ours, where it asks for one
+    key: Path | None = None  # its private key
+    send_s: Seconds = 5.0  # how often what is new is sent
+
+    @model_validator(mode="after")
+    def _a_key_has_a_certificate(self) -> "Syslog":
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together")
+        return self
+
+
 class Audit(Section):
     """The chain of the audit trail: its key, and what of it is written down outside the database."""
 
     key_file: Path | None = None  # None: `audit.key` in the storage folder, made at the first start
     head_file: Path | None = None  # None: `audit-heads.jsonl` in the storage folder
     head_s: Seconds = 300.0  # how often the newest row is written there
+    syslog: Syslog | None = None  # None: the trail stays here
 
 
 class Ticks(Section):

@@ -155,6 +155,17 @@ class AuditHead(Base):
     head_hmac: Mapped[str]  # over the two before
 
 
+class AuditExport(Base):
+    """One row: how far the trail has been sent to the audit record repository."""
+
+    __tablename__ = "audit_export"
+    __table_args__ = (CheckConstraint("id = 1", name="only_one"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    row_id: Mapped[int]  # the last audit row that arrived there
+    attempts: Mapped[int]  # without success since then
+    next_attempt_at: Mapped[datetime | None]
+
+
 class Result(Base):
     """What the analysis of one job found; written once, in the transaction that ends RUNNING."""
 

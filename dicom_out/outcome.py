@@ -1,5 +1,6 @@
 """What an answer of a peer means for what was sent: it is there, it is tried again, or somebody has to help."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -36,6 +37,14 @@ def result_of(answer: Dataset, path: Path | None = None) -> SendResult:
     comment = str(answer.get("ErrorComment") or "")
     words = f"status {status:04X}" + (f": {comment}" if comment else "")
     return SendResult(outcome_of(status), words, status, path)
+
+
+def unquoted(answer: str) -> str:
+    """An answer without the peer's Error Comment, which may name a patient: for logs and the audit trail."""
+    return _QUOTING.sub(r"\1", answer)
+
+
+_QUOTING = re.compile(r"(status [0-9A-F]{4}): .*", re.DOTALL)
 
 
 def outcome_of(status: int) -> Outcome:

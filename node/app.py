@@ -24,6 +24,7 @@ from inference.bundle import Bundle, demonstration, load_bundle
 from inference.executor import SpawnedChild
 from inference.findings import QualityCode
 from node import scp, ticks
+from node.audit_export import STARTED, STOPPED, export_trail
 from node.audit_heads import export_head
 from node.audit_key import key_file, make_key, read_key
 from node.commitments import ask_due, forgo, hear
@@ -33,15 +34,14 @@ from node.logs import blame
 from node.outgoing import call_overdue, park_unknown, send_due
 from node.processes import WorkerProcess
 from node.receive import Arrival, receive
+from node.rejections import Rejections
+from node.syslog import Repository
 from node.worker import Worker
 
 if TYPE_CHECKING:
     from inference.analyse import InProcess
 
 log = logging.getLogger(__name__)
-
-STARTED, STOPPED = "started", "stopped"
-"""Audit events of a program."""
 
 
 def now() -> datetime:
@@ -186,7 +186,12 @@ def running(settings: Settings, workers: WorkerProcess | None = None) -> Iterato
     with (
         _noted(sessions, f"node {socket.gethostname()}-{os.getpid()}"),
         ticks.ticking(_ticks(settings, sessions, workers)),
-        scp.listening(settings.listener, keep, reporting=scp.Reporting(reporters, report)) as port,
+        scp.listening(
+            settings.listener,
+            keep,
+            reporting=scp.Reporting(reporters, report),
+            alarm=Rejections(sessions, now).note,
+        ) as port,
     ):
         log.info("listening", extra={"ae_title": settings.listener.ae_title, "port": port})
         yield port
@@ -216,11 +221,8 @@ def _ticks(
         forgo(sessions, {to.name for to in recipients if not to.commitment}, now=now())
         call_overdue(sessions, settings.delivery, now=now())
 
-    def audit_head() -> None:
-        export_head(sessions, settings.audit_head_file, now=now())
-
     every: dict[str, tuple[ticks.Tick, float]] = {
-        "audit head": (audit_head, settings.audit.head_s),
+        **_audit_ticks(settings, sessions),
         "completion": (completion, rules.completion_s),
         "leases": (leases, rules.leases_s),
         "late deliveries": (late_deliveries, rules.leases_s),
@@ -229,4 +231,16 @@ def _ticks(
         every[f"delivery to {to.name}"] = (partial(delivery, to, destination(settings, to)), rules.delivery_s)
     if workers is not None:
         every["worker"] = (workers.ensure, rules.leases_s)
+    return every
+
+
+def _audit_ticks(settings: Settings, sessions: Sessions) -> dict[str, tuple[ticks.Tick, float]]:
+    def head() -> None:
+        export_head(sessions, settings.audit_head_file, now=now())
+
+    every: dict[str, tuple[ticks.Tick, float]] = {"audit head": (head, settings.audit.head_s)}
+    if settings.audit.syslog is not None:
+        repository = Repository(settings.audit.syslog, socket.gethostname())
+        send = partial(export_trail, sessions, repository, settings, now)
+        every["audit export"] = (send, settings.audit.syslog.send_s)
     return every

@@ -13,7 +13,7 @@ from db.models import Commitment, CommitmentState, Delivery, DeliveryState, Job
 from db.session import DatabaseUnusable, Session, Sessions, translated
 from dicom_out.commitment import FOR_GOOD, BadReport, Item, Report, in_words, new_transaction_uid, read_report
 from dicom_out.destination import Committer
-from dicom_out.outcome import Outcome, SendResult
+from dicom_out.outcome import Outcome, SendResult, unquoted
 from node.retry import resend_after
 from node.settling import settle
 from node.status import EventStatus
@@ -51,7 +51,7 @@ def ask_due(
     if result.outcome is Outcome.STORED:
         log.info("commitment asked", extra=facts)
         return
-    log.warning("commitment request not taken", extra={**facts, "reason": result.answer})
+    log.warning("commitment request not taken", extra={**facts, "reason": unquoted(result.answer)})
     with sessions.begin() as session:
         _note_not_taken(session, transaction_uid, result, rules, now=now())
 

@@ -11,7 +11,7 @@ from db import audit, deliveries, jobs
 from db.models import Delivery, DeliveryState, Job
 from db.session import Session, Sessions
 from dicom_out.destination import Destination
-from dicom_out.outcome import Outcome, SendResult
+from dicom_out.outcome import Outcome, SendResult, unquoted
 from node.other_class import open_in_other_class
 from node.retry import resend_after
 from node.settling import settle
@@ -55,23 +55,22 @@ def _note(
     if delivery.state is not DeliveryState.WAITING:  # withdrawn while it was under way
         delivery.answer += f"; then {result.outcome} {result.answer}".rstrip()
         return
+    said = unquoted(result.answer)
     match result.outcome:
         case Outcome.STORED:
             deliveries.arrived(delivery, commitment=to.commitment, now=now, answer=result.answer)
             level = logging.WARNING if result.answer else logging.INFO
-            log.log(level, "object sent", extra={**facts, "answer": result.answer})
+            log.log(level, "object sent", extra={**facts, "answer": said})
         case Outcome.CLASS_REFUSED if open_in_other_class(session, delivery, settings.storage, now=now):
             deliveries.replaced(delivery, now=now, answer=result.answer)
-            log.warning("report goes as another SOP class", extra={**facts, "reason": result.answer})
+            log.warning("report goes as another SOP class", extra={**facts, "reason": said})
         case Outcome.REFUSED | Outcome.CLASS_REFUSED:
             deliveries.parked(delivery, now=now, answer=result.answer)
-            log.error("object refused", extra={**facts, "reason": result.answer})
+            log.error("object refused", extra={**facts, "reason": said})
         case Outcome.TRY_AGAIN:
             wait = resend_after(settings.delivery, delivery.attempts)
             deliveries.waits(delivery, until=now + wait, answer=result.answer)
-            log.warning(
-                "object waits", extra={**facts, "reason": result.answer, "wait_s": wait.total_seconds()}
-            )
+            log.warning("object waits", extra={**facts, "reason": said, "wait_s": wait.total_seconds()})
 
 
 def park_unknown(sessions: Sessions, names: Collection[str], *, now: datetime) -> None:
@@ -95,6 +94,8 @@ def call_overdue(sessions: Sessions, rules: Rules, *, now: datetime) -> None:
         )
         for job_id, name in sorted({(d.job_id, d.destination) for d in overdue}):
             late = [d for d in overdue if (d.job_id, d.destination) == (job_id, name)]
-            reason = f"{len(late)} objects since {late[0].opened_at:%Y-%m-%d %H:%M}: {late[0].answer}"
+            reason = (
+                f"{len(late)} objects since {late[0].opened_at:%Y-%m-%d %H:%M}: {unquoted(late[0].answer)}"
+            )
             audit.note(session, session.get_one(Job, job_id), "overdue", now=now, detail=f"{name}: {reason}")
             log.error("delivery overdue", extra={"job": job_id, "destination": name, "reason": reason})

@@ -82,6 +82,10 @@ class Reporting:
     take: Callable[[int | None, Dataset, str], int]
 
 
+Alarm = Callable[[str, str, str], None]
+"""Is told of a rejected association: calling AE title, address, called AE title."""
+
+
 @contextmanager
 def listening(
     settings: Listener,
@@ -89,6 +93,7 @@ def listening(
     contexts: Mapping[str, Sequence[str]] = CONTEXTS,
     *,
     reporting: Reporting | None = None,
+    alarm: Alarm | None = None,
 ) -> Iterator[int]:
     """A storage and verification SCP for as long as the block runs; gives the port it listens on."""
     ae = AE(ae_title=settings.ae_title)
@@ -105,7 +110,7 @@ def listening(
     handlers: list[tuple[Any, Any] | tuple[Any, Any, list[Any]]] = [
         (evt.EVT_C_STORE, on_c_store, [keep]),
         (evt.EVT_C_ECHO, on_c_echo),
-        (evt.EVT_REJECTED, on_rejected),
+        (evt.EVT_REJECTED, on_rejected, [alarm]),
     ]
     if reporting is not None and reporting.ae_titles:
         # The peer reports as its SCP.
@@ -162,16 +167,15 @@ def on_report(event: Event, reporting: Reporting) -> tuple[int, None]:
     return reporting.take(event.event_type, event.event_information, event.assoc.requestor.ae_title), None
 
 
-def on_rejected(event: Event) -> None:
+def on_rejected(event: Event, alarm: Alarm | None) -> None:
     requestor = event.assoc.requestor
+    called = requestor.primitive.called_ae_title if requestor.primitive else ""
     log.warning(
         "association rejected",
-        extra={
-            "sender": requestor.ae_title,
-            "address": requestor.address,
-            "called": requestor.primitive.called_ae_title if requestor.primitive else "",
-        },
+        extra={"sender": requestor.ae_title, "address": requestor.address, "called": called},
     )
+    if alarm is not None:
+        alarm(requestor.ae_title, requestor.address, str(called))
 
 
 def _status_of(error: NotStorable) -> StoreStatus:

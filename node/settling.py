@@ -1,12 +1,13 @@
 """A job follows its deliveries: it moves on when the last one has settled."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 
 from db import deliveries, jobs
 from db.models import Delivery, DeliveryState, Job, ObjectRole
 from db.session import Session
 from db.states import Event, State
+from dicom_out.outcome import unquoted
 
 
 def settle(session: Session, locked: Iterable[Job], *, now: datetime) -> None:
@@ -19,9 +20,10 @@ def settle(session: Session, locked: Iterable[Job], *, now: datetime) -> None:
         event = next_event(job.state, {d.state for d in every})
         if event is None:
             continue
-        refused = refusals([d for d in every if d.state is DeliveryState.PARKED])
-        reason = {"reason": refused} if refused else {}
-        jobs.advance(session, job, event, now=now, detail=refused or f"{len(every)} objects", **reason)
+        parked = [d for d in every if d.state is DeliveryState.PARKED]
+        reason = {"reason": refusals(parked)} if parked else {}
+        detail = refusals(parked, said=unquoted) or f"{len(every)} objects"
+        jobs.advance(session, job, event, now=now, detail=detail, **reason)
 
 
 def next_event(state: State, found: Collection[DeliveryState]) -> Event | None:
@@ -41,9 +43,9 @@ def next_event(state: State, found: Collection[DeliveryState]) -> Event | None:
             return None
 
 
-def refusals(parked: Sequence[Delivery]) -> str:
-    """The answers of destinations that refused; empty where none did."""
+def refusals(parked: Sequence[Delivery], said: Callable[[str], str] = str) -> str:
+    """The answers of destinations that refused, each as `said` gives it; empty where none did."""
     if not parked:
         return ""
-    answers = sorted({f"{d.destination}: {d.answer}" for d in parked})
+    answers = sorted({f"{d.destination}: {said(d.answer)}" for d in parked})
     return f"{len(parked)} objects refused: " + "; ".join(answers)

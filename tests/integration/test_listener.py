@@ -12,11 +12,14 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 
 from config.settings import Settings
+from db import audit
 from db.session import DatabaseUnusable
 from inference.phantom import chest, write_study
 from node import app, scp
 from node.receive import Arrival, NotStorable, OtherContent, WrongObject
+from node.rejections import REJECTED
 from node.status import StoreStatus
+from tests.peers import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +54,17 @@ def _store(port: int, ds: Dataset) -> int | None:
         return None
     finally:
         assoc.release()
+
+
+def test_a_rejected_association_is_in_the_audit_trail(port: int, settings: Settings) -> None:
+    for _ in range(2):
+        assert _associate(port, (scp.VERIFICATION, ExplicitVRLittleEndian), calling="STRANGER").is_rejected
+
+    def noted() -> list[str]:
+        with app.open_existing(settings)() as session:
+            return [row.detail for row in audit.trail(session) if row.event == REJECTED]
+
+    assert wait_for(noted, "the rejection to be noted") == ["127.0.0.1: STRANGER called SEDAS"]
 
 
 def test_a_known_peer_gets_its_echo(port: int) -> None:

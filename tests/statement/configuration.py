@@ -51,7 +51,7 @@ def _section_in(annotation: Any) -> type[BaseModel] | None:
 
 def _meaning(section: str, key: str) -> str:
     """The comment beside the key in the example file; empty where it has none."""
-    heading = rf"^\[+{re.escape(section)}\]+.*?"
+    heading = rf"^(?:# )?\[+{re.escape(section)}\]+.*?"
     found = re.search(
         rf"{heading}^(?:# )?{key} = [^\n]*?(?:  +# (?P<words>[^\n]*))?$",
         EXAMPLE.read_text(),

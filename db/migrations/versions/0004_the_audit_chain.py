@@ -1,10 +1,12 @@
-"""The audit chain: rows that name their study and carry HMACs, their head, and triggers that keep them.
+"""The audit chain: rows that name their study and carry HMACs, their head, triggers that keep them, and how far they are exported.
 
 Rows that are there get no HMAC: the key is not in the database. The first row written with it seals them by a digest.
 """
 
 import sqlalchemy as sa
 from alembic import op
+
+from db.models import UtcDateTime
 
 revision = "0004"
 down_revision = "0003"
@@ -33,6 +35,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_head")),
     )
     op.bulk_insert(head, [{"id": 1, "key_name": "", "row_id": 0, "newest_hmac": "", "head_hmac": ""}])
+    export = op.create_table(
+        "audit_export",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("row_id", sa.Integer(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_attempt_at", UtcDateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("id = 1", name=op.f("ck_audit_export_only_one")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_export")),
+    )
+    op.bulk_insert(export, [{"id": 1, "row_id": 0, "attempts": 0, "next_attempt_at": None}])
     for statement in TRIGGERS[op.get_bind().dialect.name]:
         op.execute(statement)
 

@@ -84,7 +84,13 @@ def test_the_example_names_every_setting_with_its_default() -> None:
     text = EXAMPLE.read_text()
     for section, kind in Settings.model_fields.items():
         for key in type(getattr(default, section)).model_fields:
-            assert f"{key} = " in text or f"[[{section}.{key}]]" in text, f"{section}.{key} of {kind}"
+            assert f"{key} = " in text or f"[{section}.{key}]" in text, f"{section}.{key} of {kind}"
+
+
+def test_a_key_for_syslog_has_a_certificate(tmp_path: Path) -> None:
+    text = '[audit.syslog]\nhost = "audit.example"\nca_file = "ca.pem"\nkey = "key.pem"'
+    with pytest.raises(BadConfig, match="certificate and key go together"):
+        load(_file(tmp_path, text), {})
 
 
 def _file(folder: Path, text: str) -> Path:

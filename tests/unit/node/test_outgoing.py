@@ -201,6 +201,31 @@ def test_what_is_long_on_its_way_is_called_overdue_once(sessions: Sessions, now:
     assert said[1].endswith(": because")
 
 
+NAMING = "status C000: no such patient Doe^Jane"
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.TRY_AGAIN])
+def test_a_peer_that_names_the_patient_is_not_quoted(
+    sessions: Sessions, now: datetime, caplog: pytest.LogCaptureFixture, outcome: Outcome
+) -> None:
+    job = delivering(sessions, now, "pacs")
+
+    class Names(Scripted):
+        def send(self, files: Sequence[Path]) -> list[SendResult]:
+            return [SendResult(outcome, NAMING) for _ in files]
+
+    send(sessions, "pacs", Names(), now)
+    call_overdue(sessions, SETTINGS.delivery, now=now + timedelta(days=1))
+    with sessions() as session:
+        trail = " ".join(row.detail for row in audit.trail(session))
+        answers = {d.answer for d in deliveries.of_job(session, session.get_one(Job, job))}
+    assert answers == {NAMING}  # for the person who asks about this job
+    logged = str([vars(record) for record in caplog.records])
+    for told in (trail, logged):
+        assert "C000" in told
+        assert "Doe" not in told
+
+
 def test_only_a_report_is_sent_as_another_class(sessions: Sessions, now: datetime) -> None:
     job = delivering(sessions, now, "pacs")
     send(sessions, "pacs", Scripted({"a": Outcome.CLASS_REFUSED}), now)
