@@ -95,7 +95,7 @@ class Bench(Node):
         """It reports truly on the last request."""
         transaction_uid, items = self.pacs[name].asked[-1]
         said = Report(transaction_uid, [(i.sop_class_uid, i.sop_instance_uid) for i in items])
-        hear(self.sessions, self.settings.delivery, 1, said.encoded(), name.upper(), now=self.now)
+        hear(self.sessions, self.settings.delivery, 1, said.encoded(), "PACS", now=self.now)
 
     @property
     def study(self) -> str:
