@@ -48,7 +48,7 @@ def settings_of(folder: Path, *destinations: Mapping[str, Any]) -> Settings:
             "completion": {"quiet_period_s": 1.0},
             "inference": QUICK.model_dump(),
             "release": {"when": "manual"},
-            "results": {"key_objects": True},
+            "results": {"key_objects": True, "segmentation": True},
             "delivery": {
                 "destinations": destinations,
                 "timeout_s": 10.0,
