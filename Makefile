@@ -4,9 +4,12 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 INSTALLED := $(VENV)/.installed
 CT ?=
+OHIF := 3.13.2
+OHIF_SHA512 := 5997719a9986eeba85816f5924b71b82bdd70ad2e2d4a0cd3e831a798e4f3deea3e06e1f8c48e393271933a0ba664d85f3b04ac457e9abe8dde715d907d13c10
+OHIF_FILES := .ohif/package/dist/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test peers lock bundle lungs bench clean
+.PHONY: help demo test peers ohif lock bundle lungs bench conformance clean
 
 help:  ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1: \2/p' $(MAKEFILE_LIST)
@@ -23,11 +26,22 @@ demo: $(INSTALLED)  ## send a chest CT through a node on this machine (CT=folder
 	@$(VENV)/bin/sedas-node demo $(if $(CT),"$(CT)")
 
 test: $(INSTALLED)  ## every gate and every test
-	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" sh -ec 'ruff format --check . && ruff check . && mypy && lint-imports && pytest'
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" sh -ec 'ruff format --check . && ruff check . && mypy && lint-imports && pytest -n auto'
 
 peers:  ## install the Debian programs that tests use as peers
 	@apt-get update -qq
 	@DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends dcmtk orthanc pixelmed-apps >/dev/null
+
+ohif: $(INSTALLED) peers $(OHIF_FILES)  ## look at a result in OHIF: its tests, and their screenshots in docs/
+	@DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends orthanc-dicomweb chromium-headless-shell >/dev/null
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" SEDAS_OHIF_PICTURES=docs pytest -q tests/acceptance/test_ohif.py
+
+$(OHIF_FILES): Makefile
+	@command -v npm >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends npm >/dev/null; }
+	@rm -rf .ohif && mkdir .ohif
+	@cd .ohif && npm pack --silent @ohif/app@$(OHIF) >/dev/null
+	@echo "$(OHIF_SHA512)  .ohif/ohif-app-$(OHIF).tgz" | sha512sum --check --quiet
+	@tar -xzf .ohif/ohif-app-$(OHIF).tgz --no-same-owner -C .ohif && rm .ohif/*.tgz && touch $@
 
 lock: $(INSTALLED)  ## pin every dependency with its hashes
 	@$(VENV)/bin/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-strip-extras \
@@ -42,5 +56,8 @@ bundle: $(INSTALLED)  ## train the demonstration model again
 bench: $(INSTALLED)  ## measure an analysis against the stock chain (about 10 minutes)
 	@$(VENV)/bin/python -m tests.benchmarks --out docs
 
+conformance: $(INSTALLED)  ## write the tables of the conformance statement anew
+	@$(VENV)/bin/python -m tests.statement
+
 clean:  ## remove what can be made again
-	@rm -rf $(VENV) build demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .ohif build demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,6 +1,6 @@
 """Received objects: added once each, found by study."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -30,6 +30,12 @@ def known(session: Session, sop_instance_uid: str) -> Instance | None:
 def of_study(session: Session, study_instance_uid: str) -> Sequence[Instance]:
     query = select(Instance).where(Instance.study_instance_uid == study_instance_uid)
     return session.scalars(query.order_by(Instance.id)).all()
+
+
+def last_received_from(session: Session, calling_ae_titles: Collection[str]) -> datetime | None:
+    """When the last object came from one of these senders."""
+    query = select(func.max(Instance.received_at)).where(Instance.calling_ae_title.in_(calling_ae_titles))
+    return session.scalars(query).one()
 
 
 def last_received_at(session: Session, study_instance_uid: str) -> datetime | None:

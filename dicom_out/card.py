@@ -123,7 +123,7 @@ def _slices(analysis: Analysis, series: SourceSeries) -> Iterator[str]:
     what = "scored" if analysis.probability is not None else "with the target, not scored"
     deepest = max(len(scored.source_uids) for scored in slices)
     slab = f", each a mean of up to {deepest}" if deepest > 1 else ""
-    yield f"{count} {what}{slab}{_range(slices)}{_series(series)}"
+    yield f"{count} {what}{slab}{_range(slices)}{of_series(series)}"
 
 
 def _range(slices: Iterable[ScoredSlice]) -> str:
@@ -135,7 +135,7 @@ def _range(slices: Iterable[ScoredSlice]) -> str:
     return f": image {low}" if low == high else f": images {low} to {high}"
 
 
-def _series(series: SourceSeries) -> str:
+def of_series(series: SourceSeries) -> str:
     """The number by which a viewer calls the analysed series."""
     try:
         return f" of series {int(series.reference.SeriesNumber)}"

@@ -26,6 +26,7 @@ THRESHOLD = Code("THRESH", PRIVATE_SCHEME, "Probability from which the class is 
 SPREAD = Code("SPREAD", PRIVATE_SCHEME, "Spread of the probability over the slices")
 FLIP = Code("FLIP", PRIVATE_SCHEME, "Shift of the probability under left-right mirroring")
 SLICE_COUNT = Code("NSLICE", PRIVATE_SCHEME, "Number of scored slices")
+SLICE_ORDER = Code("ORDER", PRIVATE_SCHEME, "The probabilities are, in this order, of")
 LONG_AXIS = Code("103339001", "SCT", "Long axis")
 VOLUME = Code("118565006", "SCT", "Volume")
 STANDARD_DEVIATION = Code("386136009", "SCT", "Standard Deviation")
@@ -36,6 +37,9 @@ MILLIMETER = Code("mm", "UCUM", "mm")
 MILLILITER = Code("ml", "UCUM", "milliliter")
 
 # evaluations and statements
+QUESTION = Code("QUESTION", PRIVATE_SCHEME, "Question asked")
+SLICES_OF_TARGET = Code("IMAGES", PRIVATE_SCHEME, "Slices of the target")
+SERIES_INSTANCE_UID = Code("112002", "DCM", "Series Instance UID")
 PREDICTED_CLASS = Code("CLASS", PRIVATE_SCHEME, "Predicted class (research)")
 CLASSES = {
     Label.PIMA: Code("PIMA", PRIVATE_SCHEME, "Pulmonary invasive mucinous adenocarcinoma"),

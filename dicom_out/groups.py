@@ -1,6 +1,6 @@
 """The measurement groups of the report (TID 1501): the patient, the target, candidates, the lungs, the slices."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from highdicom.sr.content import FindingSite, SourceImageForMeasurement, SourceImageForMeasurementGroup
@@ -12,18 +12,27 @@ from highdicom.sr.templates import (
     QualitativeEvaluation,
     TrackingIdentifier,
 )
-from highdicom.sr.value_types import CompositeContentItem, ImageContentItem, TextContentItem
+from highdicom.sr.value_types import (
+    CompositeContentItem,
+    ContentSequence,
+    ImageContentItem,
+    TextContentItem,
+    UIDRefContentItem,
+)
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
 from dicom_out import codes
 from dicom_out.capture import key_slices
+from dicom_out.card import of_series
 from dicom_out.equipment import algorithm_identification
 from dicom_out.header import SourceSeries
 from dicom_out.identity import Kind, ResultName, candidate_search
 from dicom_out.statements import (
     DISCLAIMER,
     LIMITATIONS,
+    QUESTION,
+    STEADINESS,
     ascii_text,
     model_statements,
     percent,
@@ -81,7 +90,15 @@ def _result(scope: Scope) -> Group:
         evaluations=evaluations,
         images=dict.fromkeys(uid for scored in analysis.slices for uid in scored.source_uids),
     )
+    _say(group, codes.QUESTION, (QUESTION,))
+    _say(group, codes.SLICES_OF_TARGET, (_images(_as_numbered(analysis.slices)) + of_series(scope.series),))
+    group[0].ContentSequence.append(
+        UIDRefContentItem(
+            codes.SERIES_INSTANCE_UID, analysis.series_instance_uid, RelationshipTypeValues.CONTAINS
+        )
+    )
     _say(group, codes.COMMENT, (DISCLAIMER, *selection(analysis)))
+    _say(group, codes.COMMENT, () if analysis.consistency is None else (STEADINESS,))
     _say(group, codes.MODEL_STATEMENT, model_statements(analysis))
     _say(group, codes.NOT_ASSESSED, (quality.text for quality in analysis.abstained_for))
     _say(group, codes.CALIBRATION, (analysis.calibration,) if analysis.calibration else ())
@@ -90,7 +107,35 @@ def _result(scope: Scope) -> Group:
     _show(group, codes.SUMMARY_CARD, scope.card)
     if analysis.selected_by is not None and scope.marking is not None:
         group[0].ContentSequence.append(_selected_by(scope.marking, analysis.selected_by))
+    _in_reading_order(group)
     return group
+
+
+def _as_numbered(slices: Iterable[ScoredSlice]) -> list[ScoredSlice]:
+    return sorted(slices, key=lambda scored: scored.instance_number or 0)
+
+
+def _images(slices: Sequence[ScoredSlice]) -> str:
+    """The slices by the numbers that a viewer shows."""
+    if not slices:
+        return "no image"
+    known = (scored.instance_number for scored in slices)
+    numbers = ", ".join("one without a number" if number is None else str(number) for number in known)
+    return f"image {numbers}" if len(slices) == 1 else f"images {numbers}"
+
+
+def _in_reading_order(group: Group) -> None:
+    """What was asked, and of which images, before the answer; references, which many viewers leave out, after it."""
+    asked = {code.value for code in (codes.QUESTION, codes.SLICES_OF_TARGET, codes.SERIES_INSTANCE_UID)}
+
+    def place(item: Dataset) -> int:
+        if item.RelationshipType != RelationshipTypeValues.CONTAINS.value:
+            return 0
+        if item.ConceptNameCodeSequence[0].CodeValue in asked:
+            return 1
+        return 3 if item.ValueType in ("IMAGE", "COMPOSITE") else 2
+
+    group[0].ContentSequence = ContentSequence(sorted(group[0].ContentSequence, key=place))
 
 
 def _result_measurements(analysis: Analysis) -> Iterator[Measurement]:
@@ -140,7 +185,9 @@ def _key_slice(scope: Scope, scored: ScoredSlice, picture: Dataset, number: int)
 def _all_slices(scope: Scope) -> Group:
     measurements = [m for scored in scope.analysis.slices for m in _slice_measurements(scope, scored)]
     title = "Probability of each scored slice"
-    return _group(scope, (Kind.ALL_SLICES, 0, title), scope.analysis.classifier, measurements=measurements)
+    group = _group(scope, (Kind.ALL_SLICES, 0, title), scope.analysis.classifier, measurements=measurements)
+    _say(group, codes.SLICE_ORDER, (_images(scope.analysis.slices),))
+    return group
 
 
 def _slice_measurements(scope: Scope, scored: ScoredSlice) -> Iterator[Measurement]:

@@ -39,9 +39,11 @@ def report(
     scope = Scope(analysis, series, pictures[0], tuple(pictures[1:]), marking, name)
     marks = () if marking is None else (marking,)
     evidence = [stand_in(ds) for ds in (*series.by_uid.values(), *pictures, *further, *marks)]
+    content = _content(scope)
+    within, content[0].ContentSequence = content[0].ContentSequence, []
     ds = hd.sr.Comprehensive3DSR(
         evidence=evidence,
-        content=_content(scope),
+        content=content,
         series_instance_uid=name.uid(Comprehensive3DSRStorage, Kind.REPORT_SERIES),
         series_number=SERIES_NUMBER,
         sop_instance_uid=name.uid(Comprehensive3DSRStorage, Kind.REPORT),
@@ -53,6 +55,7 @@ def report(
         coding_schemes=[codes.private_scheme()],
         series_description="AI RESEARCH report PIMA/IPN",
     )
+    ds.ContentSequence = within  # only now: what it is given highdicom copies, reads back and searches twice
     ds.CompletionFlagDescription = NOT_REVIEWED
     stamp(ds, series.reference, provenance, taking_part(analysis, provenance.software_version))
     return ds

@@ -6,9 +6,9 @@ from copy import deepcopy
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, Comprehensive3DSRStorage, ComprehensiveSRStorage, EnhancedSRStorage
 
+from dicom_out.content_items import items
 from dicom_out.finding import Finding
 from dicom_out.identity import Kind, ResultName
-from dicom_out.template import items
 
 CLASSES = (Comprehensive3DSRStorage, ComprehensiveSRStorage, EnhancedSRStorage)
 """In which order they are offered; the content of our reports is allowed in each (PS3.3 A.35.13, A.35.3, A.35.2)."""

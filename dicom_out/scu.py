@@ -1,4 +1,4 @@
-"""C-ECHO, C-STORE and storage commitment as a client: what is offered, and what each answer of a peer means for a delivery.
+"""C-ECHO, C-STORE and storage commitment as a client: what is offered, in which transfer syntaxes.
 
 A peer's fault is never an exception here: it is the outcome of the files that it concerns.
 """
@@ -6,7 +6,7 @@ A peer's fault is never an exception here: it is the outcome of the files that i
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from importlib.metadata import version
 from pathlib import Path
 from ssl import SSLContext
 from threading import Event as Flag
@@ -27,6 +27,7 @@ from pynetdicom.transport import AddressInformation, AssociationSocket
 
 from dicom_out.commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE, REQUEST, Item, action_information
 from dicom_out.identity import IMPLEMENTATION_CLASS_UID, implementation_version_name
+from dicom_out.outcome import Outcome, SendResult, result_of, unreadable
 
 MAX_PDU = 131072
 TIMEOUT_S = 60.0
@@ -36,15 +37,6 @@ UNREADABLE = (OSError, InvalidDicomError, AttributeError, EOFError)  # what read
 _UNCOMPRESSED = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 
 
-class Outcome(StrEnum):
-    """What becomes of a file: it is there, it is worth another try, or a person or another SOP class has to help."""
-
-    STORED = "stored"
-    TRY_AGAIN = "try again"
-    REFUSED = "refused"
-    CLASS_REFUSED = "SOP class refused"
-
-
 @dataclass(frozen=True)
 class Peer:
     ae_title: str
@@ -52,20 +44,12 @@ class Peer:
     port: int
 
 
-@dataclass(frozen=True)
-class SendResult:
-    """The answer to one file, or to one C-ECHO."""
-
-    outcome: Outcome
-    answer: str = ""  # in words, with the peer's Error Comment; empty for a plain success
-    status: int | None = None  # (0000,0900), where the peer gave one
-    path: Path | None = None
-
-
 def echo(peer: Peer, *, calling_ae_title: str = "SEDAS", timeout_s: float = TIMEOUT_S) -> SendResult:
     """Is the peer there, and does it talk to us?"""
     try:
-        association = _Entity(calling_ae_title).open(peer, [build_context(Verification)], timeout_s)
+        association = _Entity(calling_ae_title).open(
+            peer, [build_context(Verification, list(_UNCOMPRESSED))], timeout_s
+        )
     except NoConnection as error:
         return SendResult(Outcome.TRY_AGAIN, str(error))
     if not association.is_established:
@@ -74,6 +58,45 @@ def echo(peer: Peer, *, calling_ae_title: str = "SEDAS", timeout_s: float = TIME
         return result_of(association.send_c_echo())
     finally:
         association.release()
+
+
+@dataclass(frozen=True)
+class Negotiated:
+    """A peer's answer to a presentation context of one SOP class and one transfer syntax (PS3.8 9.3.3.2)."""
+
+    sop_class: UID
+    transfer_syntax: UID
+    result: int  # 0: accepted
+
+    @property
+    def in_words(self) -> str:
+        words = ("accepted", "rejected by the user", "rejected without a reason", "SOP class not supported",
+                 "transfer syntax not supported")  # fmt: skip
+        return words[self.result] if self.result < len(words) else f"result {self.result}"
+
+
+def negotiate(
+    peer: Peer,
+    pairs: Sequence[tuple[UID, UID]],
+    *,
+    calling_ae_title: str = "SEDAS",
+    timeout_s: float = TIMEOUT_S,
+) -> list[Negotiated]:
+    """What the peer says to each pair of SOP class and transfer syntax, of at most 128, when nothing is sent.
+
+    Empty where no association came about for another reason. Raises NoConnection.
+    """
+    offered = [build_context(sop_class, syntax) for sop_class, syntax in pairs]
+    association = _Entity(calling_ae_title).open(peer, offered, timeout_s)
+    if association.is_established:
+        association.release()
+    answered = [*association.accepted_contexts, *association.rejected_contexts]
+    by_id = {context.context_id: context.result for context in answered}
+    return [
+        Negotiated(sop_class, syntax, result)
+        for number, (sop_class, syntax) in enumerate(pairs)
+        if (result := by_id.get(2 * number + 1)) is not None
+    ]
 
 
 def send_files(
@@ -129,7 +152,9 @@ def request_commitment(
 
     handlers: Handlers = [(evt.EVT_N_EVENT_REPORT, on_report), (evt.EVT_DIMSE_SENT, on_sent)]
     try:
-        association = _Entity(calling_ae_title).open(peer, [build_context(PUSH_MODEL)], timeout_s, handlers)
+        association = _Entity(calling_ae_title).open(
+            peer, [build_context(PUSH_MODEL, list(_UNCOMPRESSED))], timeout_s, handlers
+        )
     except NoConnection as error:
         return SendResult(Outcome.TRY_AGAIN, str(error))
     if not association.is_established:
@@ -186,7 +211,7 @@ class _Entity(AE):
         handlers: Handlers | None = None,
     ) -> Association:
         self.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
-        self.implementation_version_name = implementation_version_name("")
+        self.implementation_version_name = implementation_version_name(version("sedas-node"))
         self.connection_timeout = self.acse_timeout = self.dimse_timeout = self.network_timeout = timeout_s
         try:
             association = self.associate(
@@ -249,10 +274,6 @@ def _heeded(association: Association, answer: Dataset) -> Dataset:
     return answer
 
 
-def unreadable(path: Path) -> SendResult:
-    return SendResult(Outcome.REFUSED, "the file is gone or is not DICOM", path=path)
-
-
 def _unreached(association: Association, path: Path | None = None) -> SendResult:
     """Without an association only a peer that takes none of the SOP classes refuses for good.
 
@@ -269,32 +290,3 @@ def _rejection(association: Association) -> str:
     answer = association.acceptor.primitive
     reason = "" if answer is None else f": {answer.reason_str}"
     return f"the association was rejected{reason}"
-
-
-def result_of(answer: Dataset, path: Path | None = None) -> SendResult:
-    """What the response to a C-STORE or C-ECHO means; an empty one is a timeout, an abort or nonsense."""
-    status = answer.get("Status")
-    if status is None:
-        return SendResult(Outcome.TRY_AGAIN, "no valid response", path=path)
-    if status == 0x0000:
-        return SendResult(Outcome.STORED, status=status, path=path)
-    comment = str(answer.get("ErrorComment") or "")
-    words = f"status {status:04X}" + (f": {comment}" if comment else "")
-    return SendResult(outcome_of(status), words, status, path)
-
-
-def outcome_of(status: int) -> Outcome:
-    """The table of PS3.4 B.2.3 and PS3.7 annex C: warnings are stored, lack of resources passes, the rest is final."""
-    match status:
-        case 0x0000 | 0x0001 | 0x0107 | 0x0116:
-            return Outcome.STORED
-        case _ if status >> 12 == 0xB:
-            return Outcome.STORED
-        case 0x0110 | 0x0210 | 0x0213:  # processing failure, duplicate message ID, resource limitation
-            return Outcome.TRY_AGAIN
-        case _ if status >> 8 == 0xA7:
-            return Outcome.TRY_AGAIN
-        case 0x0122:
-            return Outcome.CLASS_REFUSED
-        case _:
-            return Outcome.REFUSED

@@ -9,6 +9,8 @@ DISCLAIMER = (
     "(PIMA) from inflammatory pulmonary nodule (IPN) on CT slices. Not a diagnosis. Not verified by a physician. "
     "Do not use for patient management."
 )
+QUESTION = "Is the target lesion pulmonary invasive mucinous adenocarcinoma (PIMA) or an inflammatory pulmonary nodule (IPN)?"
+STEADINESS = "Spread over the slices and shift under mirroring say how steady the model is, not how likely it is to be right."
 NOT_REVIEWED = "Automated result, not reviewed"
 WITHDRAWN = "These results of a research AI model are withdrawn by the system that made them. Do not use them, nor copies of them."
 

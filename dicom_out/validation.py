@@ -20,13 +20,14 @@ from pydicom.uid import (
 )
 from pydicom.valuerep import validate_value
 
+from dicom_out.document import content_findings
 from dicom_out.evidence import evidence_findings, instances, reference_findings
 from dicom_out.finding import Finding
 from dicom_out.header import PATIENT_AND_STUDY, SourceSeries, differing, same
 from dicom_out.identity import IMPLEMENTATION_CLASS_UID
 from dicom_out.iods import attribute_findings
 from dicom_out.report_classes import class_findings
-from dicom_out.template import code_findings, content_findings
+from dicom_out.vocabulary import code_findings
 from dicom_out.walk import Place, places
 from dicom_out.withdrawal import withdrawal_findings
 from dicom_out.wording import (

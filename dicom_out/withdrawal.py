@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from pydicom.dataset import Dataset
 
+from dicom_out.content_items import items
 from dicom_out.finding import Finding
 from dicom_out.rejection import Reason
-from dicom_out.template import items
 
 _OBSERVER_TYPE, _OBSERVER_UID = "121005", "121012"
 _DEVICE = "121007"

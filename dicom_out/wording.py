@@ -15,9 +15,9 @@ from pydicom.tag import Tag
 
 from dicom_out import codes
 from dicom_out.captions import CARD_DESCRIPTION, HEADING, WARNING
+from dicom_out.content_items import items
 from dicom_out.finding import Finding
 from dicom_out.header import PATIENT_AND_STUDY
-from dicom_out.template import items
 from dicom_out.walk import Place, held, vr
 from inference.findings import Label
 
@@ -43,12 +43,12 @@ def said_by(report: Dataset) -> Said:
     statements: dict[str, None] = {}
     probabilities: set[str] = set()
     threshold: set[str] = set()
-    for _, item, _ in items(report):
-        code = str((item.get("ConceptNameCodeSequence") or [Dataset()])[0].get("CodeValue", ""))
+    for item in items(report):
+        code, _ = item.name
         if code == codes.MODEL_STATEMENT.value:
-            statements[str(item.get("TextValue", ""))] = None
+            statements[str(item.item.get("TextValue", ""))] = None
         elif code in (codes.PROBABILITY.value, codes.THRESHOLD.value):
-            measured = item.get("MeasuredValueSequence") or ()
+            measured = item.item.get("MeasuredValueSequence") or ()
             numbers = probabilities if code == codes.PROBABILITY.value else threshold
             numbers.update(str(value.get("NumericValue", "")) for value in measured)
     return Said(tuple(statements), frozenset(probabilities), frozenset(threshold))

@@ -4,7 +4,9 @@ import signal
 import sys
 import threading
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -17,6 +19,10 @@ from inference.bundle import BadBundle
 from node import app, interventions, listing, withdrawal
 from node.checkup import checkup
 from node.choice import NotAnalysable
+from node.commission import commission as run_commission
+from node.commission import destination_named
+from node.commission_patient import way
+from node.commission_record import Site
 from node.demo import DemoFailed, demonstrate
 from node.interventions import CannotIntervene
 from node.logs import start_logging
@@ -139,6 +145,32 @@ def echo(to: PeerArgument, calling: CallingOption = "SEDAS") -> None:
     start_logging()
     if not echo_peer(to, calling, screen):
         raise typer.Exit(1)
+
+
+@cli.command()
+def commission(
+    destination: Annotated[str, typer.Argument(help="The name of a destination in the configuration.")],
+    test_patient: Annotated[
+        bool,
+        typer.Option(
+            "--test-patient",
+            help="Send a phantom through the running node to its destinations, and withdraw it.",
+        ),
+    ] = False,
+    patience_s: Annotated[float, typer.Option(help="How long each step of the phantom may take.")] = 900.0,
+    out: Annotated[Path | None, typer.Option(help="The record. Default: commission-NAME-DATE.html")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Check both ways between the node and a destination, and write a dated record."""
+    settings = load(config)
+    start_logging()
+    to = destination_named(settings, destination)
+    site = Site(to, settings, app.open_existing(settings), app.now)
+    record = out or Path(f"commission-{to.name}-{app.now():%Y-%m-%d}.html")
+    with TemporaryDirectory() as folder:
+        further = partial(way, folder=Path(folder), patience_s=patience_s) if test_patient else None
+        if not run_commission(site, record, screen, further):
+            raise typer.Exit(1)
 
 
 @cli.command()

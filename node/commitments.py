@@ -13,7 +13,7 @@ from db.models import Commitment, CommitmentState, Delivery, DeliveryState, Job
 from db.session import DatabaseUnusable, Session, Sessions, translated
 from dicom_out.commitment import FOR_GOOD, BadReport, Item, Report, in_words, new_transaction_uid, read_report
 from dicom_out.destination import Committer
-from dicom_out.scu import Outcome, SendResult
+from dicom_out.outcome import Outcome, SendResult
 from node.retry import resend_after
 from node.settling import settle
 from node.status import EventStatus

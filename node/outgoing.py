@@ -11,7 +11,7 @@ from db import audit, deliveries, jobs
 from db.models import Delivery, DeliveryState, Job
 from db.session import Session, Sessions
 from dicom_out.destination import Destination
-from dicom_out.scu import Outcome, SendResult
+from dicom_out.outcome import Outcome, SendResult
 from node.other_class import open_in_other_class
 from node.retry import resend_after
 from node.settling import settle

@@ -12,6 +12,9 @@ from inference.phantom import LesionKind, chest, write_study
 from tests.held import analyse_and_hold
 from tests.models import QUICK
 
+if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):  # share the cores, in the programs they start too
+    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // int(workers)))
+
 ROOT = Path(__file__).parent.parent
 
 

@@ -13,16 +13,23 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage
-
 from config.settings import Listener
 from db.session import Sessions, open_database
+<<<<<<< HEAD
 from db.states import SETTLED
+=======
+from dicom_out.iods import IODS
+>>>>>>> main
 from node import scp
 from node.receive import Arrival
 from tests.models import QUICK
 from tests.peers import wait_for
 
+<<<<<<< HEAD
+=======
+SETTLED = {"DONE", "WITHDRAWN", "REJECTED", "FAILED", "SUPERSEDED"}
+
+>>>>>>> main
 
 @dataclass
 class Pacs:
@@ -41,9 +48,7 @@ class Pacs:
 def recording_pacs(port: int = 0) -> Iterator[Pacs]:
     pacs = Pacs()
     listener = Listener(ae_title="PACS", host="127.0.0.1", port=port, calling_ae_titles=("SEDAS",))
-    contexts: Mapping[str, Sequence[str]] = dict.fromkeys(
-        (Comprehensive3DSRStorage, SecondaryCaptureImageStorage), scp.UNCOMPRESSED
-    )
+    contexts: Mapping[str, Sequence[str]] = dict.fromkeys(IODS, scp.UNCOMPRESSED)
     with scp.listening(listener, pacs.keep, contexts) as actual:
         pacs.port = actual
         yield pacs

@@ -10,7 +10,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +91,9 @@ class Orthanc:
 
 
 @contextmanager
-def orthanc(folder: Path, *, dicom_port: int | None = None, node_port: int = 11112) -> Iterator[Orthanc]:
+def orthanc(
+    folder: Path, plugins: Sequence[Path] = (), *, dicom_port: int | None = None, node_port: int = 11112
+) -> Iterator[Orthanc]:
     """An Orthanc with the AE title ORTHANC, empty at first, its files below `folder`.
 
     It knows SEDAS at `node_port`, so that it can report to it on storage commitment.
@@ -106,7 +108,7 @@ def orthanc(folder: Path, *, dicom_port: int | None = None, node_port: int = 111
                 "Name": "test",
                 "StorageDirectory": str(folder / "storage"),
                 "IndexDirectory": str(folder / "storage"),
-                "Plugins": [],
+                "Plugins": [str(plugin) for plugin in plugins],
                 "DicomAet": "ORTHANC",
                 "DicomPort": peer.dicom_port,
                 "HttpPort": peer.http_port,

@@ -95,7 +95,7 @@ def files_from(
     change: Callable[[Analysis], Analysis] = lambda a: a,
 ) -> dict[str, bytes]:
     """Every kind of object, each read back from its file before the next is made of it, as a node does."""
-    analysis = change(analysis_of(sources))
+    analysis = change(analysis_of(sources, scored=slice(2, 5)))
     card, *pictures, segmentation, selection, report = encode(
         analysis, sources, provenance, segmentation=True, key_objects=True
     )

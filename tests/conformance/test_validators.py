@@ -4,16 +4,28 @@ from pathlib import Path
 
 import pytest
 from pydicom import dcmread
+from pydicom.uid import UID, Comprehensive3DSRStorage
 
 from dicom_out.encode import encode, write
-from tests.analyses import PROVENANCE, analysis_of
+from dicom_out.identity import ResultName
+from dicom_out.report_classes import CLASSES, in_class
+from tests.analyses import PROVENANCE, SERIES_UID, STUDY_UID, analysis_of
 from tests.conformance.validators import dciodvfy, dsr2html, dsrdump, pixelmed
-from tests.conformance.variants import VARIANTS, encoded, headers_of_sex, result
+from tests.conformance.variants import LATER, VARIANTS, encoded, headers_of_sex, result
 
-TEMPLATE_VARIANTS = [
-    "scored", "candidates only", "no target", "marked nodule", "slabs", "abstained", "calibrated", "marked slices",
-    "marked by key objects", "marked by segmentation",
-]  # fmt: skip
+PLAIN, PLAINER = CLASSES[1:]
+TEMPLATE_VARIANTS = {  # the content is the same in every class: each is looked at in one
+    "scored": Comprehensive3DSRStorage,
+    "candidates only": PLAIN,
+    "no target": PLAINER,
+    "marked nodule": PLAINER,
+    "slabs": PLAIN,
+    "abstained": Comprehensive3DSRStorage,
+    "calibrated": PLAINER,
+    "marked slices": PLAIN,
+    "marked by key objects": PLAINER,
+    "marked by segmentation": PLAIN,
+}
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -42,9 +54,25 @@ def test_of_a_real_study_only_what_its_own_header_has_is_found(real_data: Path, 
 
 
 @pytest.mark.peers
+@pytest.mark.parametrize(("variant", "sop_class_uid"), TEMPLATE_VARIANTS.items())
+def test_pixelmed_finds_no_error_in_the_template(variant: str, sop_class_uid: UID, tmp_path: Path) -> None:
+    assert pixelmed(_report_as(sop_class_uid, variant, tmp_path)) == []
+
+
 @pytest.mark.parametrize("variant", TEMPLATE_VARIANTS)
-def test_pixelmed_finds_no_error_in_the_template(variant: str, tmp_path: Path) -> None:
-    assert pixelmed(write(result(variant)[-1:], tmp_path)[0]) == []
+@pytest.mark.parametrize("sop_class_uid", CLASSES[1:])
+def test_dciodvfy_finds_nothing_in_the_other_classes(
+    variant: str, sop_class_uid: UID, tmp_path: Path
+) -> None:
+    assert dciodvfy(_report_as(sop_class_uid, variant, tmp_path)) == []
+
+
+def _report_as(sop_class_uid: UID, variant: str, folder: Path) -> Path:
+    report = result(variant)[-1]
+    provenance = LATER if "PredecessorDocumentsSequence" in report else PROVENANCE
+    name = ResultName(STUDY_UID, SERIES_UID, provenance)
+    (path,) = write([in_class(report, sop_class_uid, name)], folder)
+    return path
 
 
 @pytest.mark.peers

@@ -126,8 +126,7 @@ def _marked_by(sop_class_uid: str, segment: int | None) -> Objects:
     annotations = [annotation(1, RTStructureSetStorage), annotation(2, sop_class_uid)]
     mark = Mark(str(annotations[1].SOPInstanceUID), segment)
     analysis = replace(analysis_of(headers, policy=SlicePolicy.ANNOTATED), selected_by=mark)
-    provenance = replace(PROVENANCE, generation=2, predecessor=EARLIER)
-    return encode(analysis, headers, provenance, annotations)
+    return encode(analysis, headers, LATER, annotations)
 
 
 def annotation(number: int, sop_class_uid: str) -> Dataset:
@@ -143,6 +142,7 @@ def _none() -> Objects:
 
 
 EARLIER = Predecessor("1.2.826.0.1.3680043.10.1.5", "1.2.826.0.1.3680043.10.1.6", Comprehensive3DSRStorage)
+LATER = replace(PROVENANCE, generation=2, predecessor=EARLIER)
 
 VARIANTS: dict[str, Callable[[], Objects]] = {
     "scored": lambda: encoded(ct_headers()),

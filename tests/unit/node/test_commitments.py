@@ -13,7 +13,8 @@ from db.models import Commitment, CommitmentState, Job
 from db.session import Sessions
 from db.states import State
 from dicom_out.commitment import Item, action_information
-from dicom_out.scu import Hear, Outcome, SendResult
+from dicom_out.outcome import Outcome, SendResult
+from dicom_out.scu import Hear
 from node.commitments import ask_due, forgo, hear
 from node.status import EventStatus
 from tests.outgoing import SETTINGS, Scripted, delivering, ledger, recipient, send, state_of

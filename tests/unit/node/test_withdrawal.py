@@ -14,9 +14,10 @@ from db import deliveries, jobs, results
 from db.models import Delivery, DeliveryState, Job, ObjectRole, Result
 from db.states import Event, State
 from dicom_out.commitment import Item
+from dicom_out.outcome import Outcome, SendResult
 from dicom_out.rejection import Reason
 from dicom_out.report_classes import CLASSES
-from dicom_out.scu import Hear, Outcome, SendResult
+from dicom_out.scu import Hear
 from node.commitments import hear
 from node.interventions import CannotIntervene, release_job, retry_job
 from node.outgoing import park_unknown
