@@ -43,6 +43,8 @@ def outcome_of(status: int) -> Outcome:
     match status:
         case 0x0000 | 0x0001 | 0x0107 | 0x0116:
             return Outcome.STORED
+        case 0x0111:  # duplicate SOP Instance: it is there since an attempt whose answer was lost
+            return Outcome.STORED
         case _ if status >> 12 == 0xB:
             return Outcome.STORED
         case 0x0110 | 0x0210 | 0x0213:  # processing failure, duplicate message ID, resource limitation

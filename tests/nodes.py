@@ -15,21 +15,13 @@ from typing import Any
 
 from config.settings import Listener
 from db.session import Sessions, open_database
-<<<<<<< HEAD
 from db.states import SETTLED
-=======
 from dicom_out.iods import IODS
->>>>>>> main
 from node import scp
 from node.receive import Arrival
 from tests.models import QUICK
 from tests.peers import wait_for
 
-<<<<<<< HEAD
-=======
-SETTLED = {"DONE", "WITHDRAWN", "REJECTED", "FAILED", "SUPERSEDED"}
-
->>>>>>> main
 
 @dataclass
 class Pacs:

@@ -429,22 +429,44 @@ def test_by_the_digest_of_a_model_all_that_it_made_is_withdrawn(bench: Open) -> 
 
 def test_every_generation_of_a_study_is_withdrawn_and_a_new_one_names_none_of_them(bench: Open) -> None:
     node = bench(released=False)
-    with node.sessions.begin() as session:
-        first = session.get_one(Job, 1)
-        second = jobs.image_arrived(session, first.study_instance_uid, now=node.now)
-        jobs.advance(session, second, Event.STUDY_COMPLETE, now=node.now)
-        jobs.claim(session, worker="w", lease=HOUR, now=node.now)
-        _copy_result(session.get_one(Result, 1), second)
-        session.add(_copy_result(session.get_one(Result, 1), second))
-        jobs.advance(session, second, Event.RESULTS_HELD, now=node.now, owner="w")
-        third = jobs.image_arrived(session, first.study_instance_uid, now=node.now)
+    _second_generation(node)
     node.release()
-    with node.sessions() as session:
+    with node.sessions.begin() as session:
+        third = jobs.image_arrived(session, node.study, now=node.now)
         assert results.sent_before(session, third, CLASSES) is not None
     assert node.withdraw() == [1, 2]
     with node.sessions() as session:
         assert results.sent_before(session, third, CLASSES) is None
         assert [j.state for j in jobs.every(session)] == [State.WITHDRAWN, State.WITHDRAWN, State.RECEIVING]
+
+
+def test_one_generation_that_cannot_be_withdrawn_keeps_no_other_from_it(bench: Open) -> None:
+    node = bench()
+    node.deliver()
+    _second_generation(node)
+    with node.sessions() as session:
+        first = session.get_one(Result, 1).objects[0]
+    lost = node.settings.storage.outbox / first.path
+    content = lost.read_bytes()
+    lost.unlink()
+    with pytest.raises(
+        CannotIntervene, match="1 of 2 jobs are withdrawn; job 1 cannot be withdrawn: object 2"
+    ):
+        node.withdraw()
+    assert (node.job(1)["state"], node.job(2)["state"]) == ("DONE", "WITHDRAWN")
+    lost.write_bytes(content)
+    assert node.withdraw() == [1]
+
+
+def _second_generation(node: Bench) -> None:
+    """Of the same study, its result held."""
+    with node.sessions.begin() as session:
+        second = jobs.image_arrived(session, session.get_one(Job, 1).study_instance_uid, now=node.now)
+        jobs.advance(session, second, Event.STUDY_COMPLETE, now=node.now)
+        jobs.claim(session, worker="w", lease=HOUR, now=node.now)
+        session.add(_copy_result(session.get_one(Result, 1), second))
+        session.flush()
+        jobs.advance(session, second, Event.RESULTS_HELD, now=node.now, owner="w")
 
 
 def _copy_result(result: Result, job: Job) -> Result:
