@@ -16,7 +16,6 @@ from dicom_out.validation import note_findings
 from node.inspection import ResultGone, keep_made, read_made, verdict
 from node.interventions import CannotIntervene
 from node.naming import name_of
-from node.outgoing import NOT_CONFIGURED
 from node.settling import settle
 
 
@@ -72,7 +71,7 @@ def withdraw(session: Session, job: Job, reason: Reason, settings: Settings, *, 
     every = deliveries.of_job(session, job)
     held: dict[str, list[Delivery]] = defaultdict(list)
     for delivery in every:
-        if may_be_there(delivery):
+        if deliveries.may_be_there(delivery):
             held[delivery.destination].append(delivery)
         if delivery.state is DeliveryState.WAITING:
             deliveries.cancelled(delivery, now=now, answer="withdrawn before it was known to be there")
@@ -89,18 +88,6 @@ def withdraw(session: Session, job: Job, reason: Reason, settings: Settings, *, 
     for destination, deliveries_there in held.items():
         _send_note(session, job, destination, deliveries_there, reason, settings, now=now)
     settle(session, [job], now=now)
-
-
-def may_be_there(delivery: Delivery) -> bool:
-    """Has the destination the object, as far as we know? One that was tried and not answered for may be there."""
-    match delivery.state:
-        case DeliveryState.WAITING:
-            return delivery.attempts > 0
-        case DeliveryState.PARKED | DeliveryState.REPLACED:
-            refused_at_once = delivery.attempts == 1 and delivery.answer != NOT_CONFIGURED
-            return delivery.requests > 0 or (delivery.attempts > 0 and not refused_at_once)
-        case _:
-            return delivery.state in deliveries.ARRIVED
 
 
 def _send_note(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom import dcmread
 from pydicom.uid import KeyObjectSelectionDocumentStorage
 
 from db import jobs
@@ -83,24 +84,45 @@ def test_a_note_is_committed_to_like_any_object_and_coming_back_starts_nothing(
     assert sender.job() == before
 
 
-def test_withdrawn_while_the_pacs_is_away_only_the_note_arrives(node: Open) -> None:
+def test_withdrawn_before_the_pacs_was_ever_there_nothing_is_sent_to_it(node: Open) -> None:
     pacs = LyingPacs()
     back = _away(pacs)
     sender = node(recipient("pacs", pacs.port))
     sender.release()
     sender.deliver()
+    count = len(sender.ledger())
     assert sender.job()["deliveries"][0]["answer"] == f"no connection to 127.0.0.1 port {pacs.port}"
+    _withdraw(sender)
+    with back:
+        sender.later()
+        sender.deliver()
+    assert sender.objects() == {"cancelled": count}
+    assert pacs.stored == []
+    assert sender.job()["state"] == "WITHDRAWN"
+
+
+def test_what_an_abort_leaves_in_doubt_is_named_when_the_pacs_is_back(node: Open) -> None:
+    pacs = LyingPacs(aborts=True)
+    with lying_pacs(pacs):
+        sender = node(recipient("pacs", pacs.port))
+        sender.release()
+        sender.deliver()
+    doubtful = sender.ledger()[0].sop_instance_uid  # the others came after the abort and never left
     _withdraw(sender)
     sender.deliver()
     assert sender.job()["state"] == "WITHDRAWING"
-    assert sender.objects() == {"cancelled": len(sender.ledger()) - 1, "waiting": 1}
     [progress] = sender.job()["deliveries"]
+    assert progress["objects"] == {"cancelled": len(sender.ledger()) - 1, "waiting": 1}
     assert progress["waiting_since"] is not None
-    with back:
+    pacs.aborts = False
+    with lying_pacs(pacs):
         sender.later()
         sender.deliver()
     [note] = sender.ledger(role=ObjectRole.REJECTION)
     assert pacs.stored == [note.sop_instance_uid]
+    ds = dcmread(sender.settings.storage.outbox / note.object.path)
+    [series] = ds.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence
+    assert [item.ReferencedSOPInstanceUID for item in series.ReferencedSOPSequence] == [doubtful]
     assert sender.job()["state"] == "WITHDRAWN"
 
 

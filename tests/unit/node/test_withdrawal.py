@@ -34,6 +34,7 @@ class Pacs:
     def __init__(self) -> None:
         self.outcomes: dict[str, Outcome] = {}
         self.everything = Outcome.STORED
+        self.is_silent = False  # whether it stores or not, no answer arrives
         self.stored: list[Dataset] = []
         self.asked: list[tuple[str, list[Item]]] = []
         self.meanwhile: Callable[[], object] | None = None
@@ -49,6 +50,8 @@ class Pacs:
         outcome = self.outcomes.get(ds.SOPClassUID, self.everything)
         if outcome is Outcome.STORED:
             self.stored.append(ds)
+        if self.is_silent:
+            return SendResult(Outcome.TRY_AGAIN, "because", unanswered=True)
         return SendResult(outcome, "" if outcome is Outcome.STORED else "because")
 
     def request_commitment(
@@ -188,37 +191,44 @@ def test_notes_that_differ_have_places_of_their_own_in_the_result(bench: Open) -
 
 def test_what_was_tried_without_an_answer_may_be_there(bench: Open) -> None:
     node = bench()
-    node.pacs["pacs"].everything = Outcome.TRY_AGAIN
+    node.pacs["pacs"].is_silent = True
     node.deliver()
     node.withdraw()
     assert node.objects() == {"cancelled": len(node.made()), "waiting": 1}
-    node.pacs["pacs"].everything = Outcome.STORED
-    node.now += HOUR
+    node.pacs["pacs"].is_silent = False
     node.deliver()
-    [note] = node.pacs["pacs"].stored
+    [note] = node.pacs["pacs"].notes
     assert _named(note) == node.made()
     assert node.job()["state"] == "WITHDRAWN"
 
 
 def test_what_was_refused_after_a_try_without_an_answer_may_be_there(bench: Open) -> None:
     node = bench()
-    node.pacs["pacs"].everything = Outcome.TRY_AGAIN  # it stored them, and the answer was lost
+    node.pacs["pacs"].is_silent = True
     node.deliver()
-    node.pacs["pacs"].everything = Outcome.REFUSED  # it has them already
+    node.pacs["pacs"].is_silent = False
+    node.pacs["pacs"].everything = Outcome.REFUSED
     node.now += HOUR
     node.deliver()
     assert node.job()["state"] == "FAILED"
     node.pacs["pacs"].everything = Outcome.STORED
     node.withdraw()
     node.deliver()
-    [note] = node.pacs["pacs"].stored
+    [note] = node.pacs["pacs"].notes
     assert _named(note) == node.made()
 
 
-def test_what_was_refused_is_not_there(bench: Open) -> None:
+@pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.TRY_AGAIN, Outcome.CLASS_REFUSED])
+def test_what_was_refused_or_never_reached_it_is_not_there_however_often_it_was_tried(
+    bench: Open, outcome: Outcome
+) -> None:
     node = bench()
-    node.pacs["pacs"].everything = Outcome.REFUSED
-    node.deliver()
+    node.pacs["pacs"].everything = outcome
+    for _ in range(3):
+        node.deliver()
+        if node.job()["state"] == "FAILED":
+            node.retry()
+        node.now += HOUR
     node.withdraw()
     assert node.job()["state"] == "WITHDRAWN"
     node.deliver()
@@ -227,7 +237,7 @@ def test_what_was_refused_is_not_there(bench: Open) -> None:
 
 def test_the_note_for_a_destination_that_is_gone_waits_for_a_person(bench: Open) -> None:
     node = bench()
-    node.pacs["pacs"].everything = Outcome.TRY_AGAIN
+    node.pacs["pacs"].is_silent = True
     node.deliver()
     park_unknown(node.sessions, {"archive"}, now=node.now)
     node.withdraw()
@@ -237,9 +247,9 @@ def test_the_note_for_a_destination_that_is_gone_waits_for_a_person(bench: Open)
         "FAILED", "1 objects refused: pacs: this destination is not configured",
     )  # fmt: skip
     node.retry()
-    node.pacs["pacs"].everything = Outcome.STORED
+    node.pacs["pacs"].is_silent = False
     node.deliver()
-    [note] = node.pacs["pacs"].stored
+    [note] = node.pacs["pacs"].notes
     assert _named(note) == node.made()
 
 
