@@ -78,7 +78,8 @@ def test_results_wait_for_a_pacs_that_is_away_are_committed_to_and_withdrawn(
             assert there["objects"] == {"committed": count}
             assert _modalities(pacs) == {"SR": 1, "OT": count - 3, "SEG": 1, "KO": 1}
             node.ask("withdraw", done["study_instance_uid"], "--reason", "quality")
-            [withdrawn] = wait_for(lambda: _in(node, "WITHDRAWN"), "the note to be committed to")
+            wait_for(lambda: node.states() == ["WITHDRAWN"], "the note to be committed to")
+            [withdrawn] = node.jobs()
             assert withdrawn["deliveries"][0]["objects"] == {"committed": count + 1}
             before, note = _by_age(pacs)
     assert len(before) == count
@@ -97,10 +98,6 @@ def _progress(node: Node, until: Callable[[dict[str, Any]], bool], what: str) ->
         return progress if until(progress) else {}
 
     return wait_for(there, what)
-
-
-def _in(node: Node, state: str) -> list[dict[str, Any]]:
-    return [job for job in node.jobs() if job["state"] == state]
 
 
 def _by_age(pacs: Orthanc) -> tuple[set[str], Dataset]:
