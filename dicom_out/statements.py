@@ -1,6 +1,7 @@
 """The sentences that results carry, in ASCII so that they are the same in every character set."""
 
 import unicodedata
+from collections.abc import Iterable
 
 from inference.findings import AlgorithmIdentity, Analysis, Position, SlicePolicy
 
@@ -58,6 +59,11 @@ def build(algorithm: AlgorithmIdentity) -> tuple[str, ...]:
 def position(position_mm: Position) -> str:
     x, y, z = (round(component, 1) + 0.0 for component in position_mm)  # + 0.0: no minus zero
     return f"x {x:.1f} mm, y {y:.1f} mm, z {z:.1f} mm (towards left, posterior, head)"
+
+
+def in_sentences(parts: Iterable[str]) -> str:
+    """One text of them, each with one full stop at its end."""
+    return " ".join(f"{part.rstrip('. ')}." for part in parts)
 
 
 def percent(fraction: float) -> str:

@@ -18,13 +18,17 @@ from dicom_out.captions import CARD_DESCRIPTION, HEADING, WARNING
 from dicom_out.content_items import items
 from dicom_out.finding import Finding
 from dicom_out.header import PATIENT_AND_STUDY
+from dicom_out.statements import in_sentences
 from dicom_out.walk import Place, held, vr
 from inference.findings import Label
 
 _SCORE = (
-    r"PIMA probability (\d+\.\d\d) %; in this slice (\d+\.\d\d) %; evidence for (?:" + "|".join(Label) + ")"
+    r"PIMA probability (\d+\.\d\d) %; (?:image -?\d+:|in this slice) (\d+\.\d\d) %; "
+    rf"evidence for (?:{'|'.join(Label)})"
 )
-_RESULT = re.compile(rf"(?:no score|{_SCORE}); (?:unconfirmed|marked) target(?:, slice -?\d+)?\Z")
+_RESULT = re.compile(
+    rf"(?:no score(?:; image -?\d+)?|{_SCORE}); (?:cyan: )?(?:unconfirmed|marked) target\.\Z"
+)
 _FREE_TEXT = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 _LEAST = 5  # characters of an identifier: shorter ones stand in any text
 _ON_THE_CARD = re.compile(rf"\b(?:(?:{'|'.join(Label)}):|PIMA from) (\d+\.\d\d) %")
@@ -77,7 +81,7 @@ def comment_findings(picture: Dataset, reports: Sequence[Said]) -> Iterator[Find
     """ImageComments are the warning, the statements of the models and the result, as the reports say them."""
     comments = str(picture.get("ImageComments", ""))
     for said in reports:
-        beginning = ". ".join((" - ".join(WARNING), *said.statements, ""))
+        beginning = in_sentences((" - ".join(WARNING), *said.statements))
         result = _RESULT.search(comments)
         if result is None or _squeezed(comments[: result.start()]) != _squeezed(beginning):
             yield Finding.of(

@@ -351,7 +351,7 @@ IN_PICTURE: dict[str, Fault] = {
     "another number in its series": (_set("SeriesNumber", 7), "SeriesNumber"),
     "no warning": (_comment("NOT FOR DIAGNOSIS", "DIAGNOSTIC"), "ImageComments"),
     "no statement of the model": (_comment("Demonstration model", "Model"), "ImageComments"),
-    "words of nobody": (_comment("; in this slice", "; Doe^Jane; in this slice"), "ImageComments"),
+    "words of nobody": (_comment("; evidence", "; Doe^Jane; evidence"), "ImageComments"),
     "another probability": (_comment("PIMA probability 6", "PIMA probability 9"), "ImageComments"),
     "no comment": (_without("ImageComments"), "ImageComments"),
 }
