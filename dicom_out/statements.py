@@ -53,7 +53,7 @@ def caution(analysis: Analysis) -> str:
 
 def build(algorithm: AlgorithmIdentity) -> tuple[str, ...]:
     """Which weights exactly; nothing for an algorithm that has none."""
-    return (ascii_text(f"sha256 {algorithm.digest}"),) if algorithm.digest else ()
+    return (ascii_text(f"model digest sha256:{algorithm.digest}"),) if algorithm.digest else ()
 
 
 def position(position_mm: Position) -> str:
