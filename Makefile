@@ -9,7 +9,7 @@ OHIF_SHA512 := 5997719a9986eeba85816f5924b71b82bdd70ad2e2d4a0cd3e831a798e4f3deea
 OHIF_FILES := .ohif/package/dist/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test peers ohif lock bundle lungs bench clean
+.PHONY: help demo test peers ohif lock bundle lungs bench conformance clean
 
 help:  ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1: \2/p' $(MAKEFILE_LIST)
@@ -26,7 +26,7 @@ demo: $(INSTALLED)  ## send a chest CT through a node on this machine (CT=folder
 	@$(VENV)/bin/sedas-node demo $(if $(CT),"$(CT)")
 
 test: $(INSTALLED)  ## every gate and every test
-	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" sh -ec 'ruff format --check . && ruff check . && mypy && lint-imports && pytest'
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" sh -ec 'ruff format --check . && ruff check . && mypy && lint-imports && pytest -n auto'
 
 peers:  ## install the Debian programs that tests use as peers
 	@apt-get update -qq
@@ -55,6 +55,9 @@ bundle: $(INSTALLED)  ## train the demonstration model again
 
 bench: $(INSTALLED)  ## measure an analysis against the stock chain (about 10 minutes)
 	@$(VENV)/bin/python -m tests.benchmarks --out docs
+
+conformance: $(INSTALLED)  ## write the tables of the conformance statement anew
+	@$(VENV)/bin/python -m tests.statement
 
 clean:  ## remove what can be made again
 	@rm -rf $(VENV) .ohif build demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -38,8 +38,12 @@ def _give_up_earlier(session: Session, asked: Sequence[Delivery]) -> None:
 
 
 def find(session: Session, transaction_uid: str) -> Commitment | None:
-    """The request of that transaction, unchanged by others until the caller's transaction ends."""
-    return session.get(Commitment, transaction_uid, with_for_update=True, populate_existing=True)
+    return session.get(Commitment, transaction_uid)
+
+
+def lock(session: Session, commitment: Commitment) -> None:
+    """Read it afresh, unchanged by others until the transaction ends; after its jobs and deliveries are locked."""
+    session.refresh(commitment, with_for_update=True)
 
 
 def deliveries_of(session: Session, commitment: Commitment) -> Sequence[Delivery]:
@@ -51,6 +55,20 @@ def deliveries_of(session: Session, commitment: Commitment) -> Sequence[Delivery
         .order_by(Delivery.id)
     )
     return session.scalars(query).all()
+
+
+def overtaken(session: Session, commitment: Commitment) -> set[int]:
+    """The numbers of its deliveries that a later request has been answered about: what it says of them is old."""
+    own = select(CommitmentItem.delivery_id).where(
+        CommitmentItem.transaction_uid == commitment.transaction_uid
+    )
+    query = (
+        select(CommitmentItem.delivery_id)
+        .join(Commitment, Commitment.transaction_uid == CommitmentItem.transaction_uid)
+        .where(CommitmentItem.delivery_id.in_(own), Commitment.state == CommitmentState.ANSWERED)
+        .where(Commitment.asked_at > commitment.asked_at)
+    )
+    return set(session.scalars(query))
 
 
 def answered(commitment: Commitment, *, now: datetime, answer: str) -> None:

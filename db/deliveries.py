@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
+from db import jobs
 from db.models import Delivery, DeliveryState, Job, ObjectRole, ResultObject
 from db.session import Session
 
@@ -69,7 +70,14 @@ def _at(session: Session, destination: str, state: DeliveryState, *, now: dateti
         .order_by(Delivery.id)
         .limit(MOST_AT_ONCE)
     )
-    return session.scalars(query).all()
+    found = _locked(session, session.scalars(query).all())
+    return [d for d in found if d.state is state and d.next_attempt_at <= now]
+
+
+def _locked(session: Session, found: Sequence[Delivery]) -> list[Delivery]:
+    """As they are now: jobs are locked first, then deliveries, by everybody."""
+    jobs.locked(session, {d.job_id for d in found})
+    return list(now_of(session, [d.id for d in found]).values())
 
 
 def now_of(session: Session, ids: Collection[int]) -> dict[int, Delivery]:
@@ -90,7 +98,17 @@ def on_their_way_elsewhere(session: Session, destinations: Collection[str]) -> S
     query = select(Delivery).where(
         Delivery.state.in_(ON_THEIR_WAY), Delivery.destination.not_in(destinations)
     )
-    return session.scalars(query.order_by(Delivery.id)).all()
+    found = _locked(session, session.scalars(query.order_by(Delivery.id)).all())
+    return [d for d in found if d.state in ON_THEIR_WAY]
+
+
+def unconfirmed(session: Session, destinations: Collection[str]) -> Sequence[Delivery]:
+    """What these destinations have stored and not committed to yet."""
+    query = select(Delivery).where(
+        Delivery.state == DeliveryState.UNCONFIRMED, Delivery.destination.in_(destinations)
+    )
+    found = _locked(session, session.scalars(query.order_by(Delivery.id)).all())
+    return [d for d in found if d.state is DeliveryState.UNCONFIRMED]
 
 
 def newly_overdue(session: Session, *, opened_before: datetime, now: datetime) -> Sequence[Delivery]:
@@ -98,7 +116,8 @@ def newly_overdue(session: Session, *, opened_before: datetime, now: datetime) -
     query = select(Delivery).where(
         Delivery.state.in_(ON_THEIR_WAY), Delivery.opened_at <= opened_before, Delivery.alarmed_at.is_(None)
     )
-    overdue = session.scalars(query.order_by(Delivery.id)).all()
+    found = _locked(session, session.scalars(query.order_by(Delivery.id)).all())
+    overdue = [d for d in found if d.state in ON_THEIR_WAY]
     for delivery in overdue:
         delivery.alarmed_at = now
     return overdue

@@ -9,17 +9,8 @@ from pydicom.filereader import read_file_meta_info
 
 from dicom_out.commitment import Item
 from dicom_out.durable import write_durably
-from dicom_out.scu import (
-    TIMEOUT_S,
-    UNREADABLE,
-    Hear,
-    Outcome,
-    Peer,
-    SendResult,
-    request_commitment,
-    send_files,
-    unreadable,
-)
+from dicom_out.outcome import Outcome, SendResult, unreadable
+from dicom_out.scu import TIMEOUT_S, UNREADABLE, Hear, Peer, request_commitment, send_files
 
 
 class Destination(Protocol):

@@ -53,7 +53,8 @@ def rejection_note(
     `software_version` is that of the program that writes the note. Raises NotOurResult, and NaiveInstant for an
     instant without its offset from UTC.
     """
-    rejected = sorted(objects, key=lambda ds: str(ds.SOPInstanceUID))
+    # images first, as in the rows of TID 2010
+    rejected = sorted(objects, key=lambda ds: ("Rows" not in ds, str(ds.SOPInstanceUID)))
     _refuse_others(rejected, name)
     note = _of_the_note(name, rejected, reason, at, software_version)
     installation_id = name.provenance.installation_id

@@ -1,4 +1,4 @@
-"""C-ECHO, C-STORE and storage commitment as a client: what is offered, and what each answer of a peer means for a delivery.
+"""C-ECHO, C-STORE and storage commitment as a client: what is offered, in which transfer syntaxes.
 
 A peer's fault is never an exception here: it is the outcome of the files that it concerns.
 """
@@ -6,7 +6,7 @@ A peer's fault is never an exception here: it is the outcome of the files that i
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from importlib.metadata import version
 from pathlib import Path
 from ssl import SSLContext
 from threading import Event as Flag
@@ -27,21 +27,14 @@ from pynetdicom.transport import AddressInformation, AssociationSocket
 
 from dicom_out.commitment import PUSH_MODEL, PUSH_MODEL_INSTANCE, REQUEST, Item, action_information
 from dicom_out.identity import IMPLEMENTATION_CLASS_UID, implementation_version_name
+from dicom_out.outcome import Outcome, SendResult, result_of, unreadable
 
 MAX_PDU = 131072
 TIMEOUT_S = 60.0
+NOTICED_WITHIN_S = 5.0
 MOST_CONTEXTS = 128  # PS3.8 9.3.2.2: odd identifiers from 1 to 255
 UNREADABLE = (OSError, InvalidDicomError, AttributeError, EOFError)  # what reading a result can raise
 _UNCOMPRESSED = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
-
-
-class Outcome(StrEnum):
-    """What becomes of a file: it is there, it is worth another try, or a person or another SOP class has to help."""
-
-    STORED = "stored"
-    TRY_AGAIN = "try again"
-    REFUSED = "refused"
-    CLASS_REFUSED = "SOP class refused"
 
 
 @dataclass(frozen=True)
@@ -51,20 +44,12 @@ class Peer:
     port: int
 
 
-@dataclass(frozen=True)
-class SendResult:
-    """The answer to one file, or to one C-ECHO."""
-
-    outcome: Outcome
-    answer: str = ""  # in words, with the peer's Error Comment; empty for a plain success
-    status: int | None = None  # (0000,0900), where the peer gave one
-    path: Path | None = None
-
-
 def echo(peer: Peer, *, calling_ae_title: str = "SEDAS", timeout_s: float = TIMEOUT_S) -> SendResult:
     """Is the peer there, and does it talk to us?"""
     try:
-        association = _Entity(calling_ae_title).open(peer, [build_context(Verification)], timeout_s)
+        association = _Entity(calling_ae_title).open(
+            peer, [build_context(Verification, list(_UNCOMPRESSED))], timeout_s
+        )
     except NoConnection as error:
         return SendResult(Outcome.TRY_AGAIN, str(error))
     if not association.is_established:
@@ -167,7 +152,9 @@ def request_commitment(
 
     handlers: Handlers = [(evt.EVT_N_EVENT_REPORT, on_report), (evt.EVT_DIMSE_SENT, on_sent)]
     try:
-        association = _Entity(calling_ae_title).open(peer, [build_context(PUSH_MODEL)], timeout_s, handlers)
+        association = _Entity(calling_ae_title).open(
+            peer, [build_context(PUSH_MODEL, list(_UNCOMPRESSED))], timeout_s, handlers
+        )
     except NoConnection as error:
         return SendResult(Outcome.TRY_AGAIN, str(error))
     if not association.is_established:
@@ -176,7 +163,7 @@ def request_commitment(
         answer, _ = association.send_n_action(
             action_information(transaction_uid, items), REQUEST, PUSH_MODEL, PUSH_MODEL_INSTANCE
         )
-        result = result_of(answer)
+        result = result_of(_heeded(association, answer))
         if result.outcome is Outcome.STORED:
             reported.wait(stay_s)
         return result
@@ -224,7 +211,7 @@ class _Entity(AE):
         handlers: Handlers | None = None,
     ) -> Association:
         self.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
-        self.implementation_version_name = implementation_version_name("")
+        self.implementation_version_name = implementation_version_name(version("sedas-node"))
         self.connection_timeout = self.acse_timeout = self.dimse_timeout = self.network_timeout = timeout_s
         try:
             association = self.associate(
@@ -267,7 +254,7 @@ def _send(association: Association, path: Path) -> SendResult:
     try:
         if not any(c.abstract_syntax == ds.SOPClassUID for c in association.accepted_contexts):
             return SendResult(Outcome.CLASS_REFUSED, f"{ds.SOPClassUID.name} was not accepted", path=path)
-        return result_of(association.send_c_store(ds), path)
+        return result_of(_heeded(association, association.send_c_store(ds)), path)
     except (
         ValueError,
         AttributeError,
@@ -277,8 +264,14 @@ def _send(association: Association, path: Path) -> SendResult:
         return _unreached(association, path)
 
 
-def unreadable(path: Path) -> SendResult:
-    return SendResult(Outcome.REFUSED, "the file is gone or is not DICOM", path=path)
+def _heeded(association: Association, answer: Dataset) -> Dataset:
+    """The answer; where there is none, the association is over, and pynetdicom needs a moment to know it.
+
+    Whatever was sent on it before that moment would be waited for until the timeout.
+    """
+    if "Status" not in answer:
+        association.join(NOTICED_WITHIN_S)
+    return answer
 
 
 def _unreached(association: Association, path: Path | None = None) -> SendResult:
@@ -297,32 +290,3 @@ def _rejection(association: Association) -> str:
     answer = association.acceptor.primitive
     reason = "" if answer is None else f": {answer.reason_str}"
     return f"the association was rejected{reason}"
-
-
-def result_of(answer: Dataset, path: Path | None = None) -> SendResult:
-    """What the response to a C-STORE or C-ECHO means; an empty one is a timeout, an abort or nonsense."""
-    status = answer.get("Status")
-    if status is None:
-        return SendResult(Outcome.TRY_AGAIN, "no valid response", path=path)
-    if status == 0x0000:
-        return SendResult(Outcome.STORED, status=status, path=path)
-    comment = str(answer.get("ErrorComment") or "")
-    words = f"status {status:04X}" + (f": {comment}" if comment else "")
-    return SendResult(outcome_of(status), words, status, path)
-
-
-def outcome_of(status: int) -> Outcome:
-    """The table of PS3.4 B.2.3 and PS3.7 annex C: warnings are stored, lack of resources passes, the rest is final."""
-    match status:
-        case 0x0000 | 0x0001 | 0x0107 | 0x0116:
-            return Outcome.STORED
-        case _ if status >> 12 == 0xB:
-            return Outcome.STORED
-        case 0x0110 | 0x0210 | 0x0213:  # processing failure, duplicate message ID, resource limitation
-            return Outcome.TRY_AGAIN
-        case _ if status >> 8 == 0xA7:
-            return Outcome.TRY_AGAIN
-        case 0x0122:
-            return Outcome.CLASS_REFUSED
-        case _:
-            return Outcome.REFUSED

@@ -22,7 +22,7 @@ from inference.bundle import Bundle, demonstration, load_bundle
 from inference.executor import SpawnedChild
 from inference.findings import QualityCode
 from node import scp, ticks
-from node.commitments import ask_due, hear
+from node.commitments import ask_due, forgo, hear
 from node.intake import consider_studies
 from node.leases import expire_leases
 from node.logs import blame
@@ -171,6 +171,7 @@ def _ticks(
 
     def late_deliveries() -> None:
         park_unknown(sessions, {to.name for to in recipients}, now=now())
+        forgo(sessions, {to.name for to in recipients if not to.commitment}, now=now())
         call_overdue(sessions, settings.delivery, now=now())
 
     every: dict[str, tuple[ticks.Tick, float]] = {

@@ -10,7 +10,8 @@ from config.load import BadConfig
 from config.settings import Settings
 from db.session import DatabaseUnusable, installation_id
 from dicom_out.durable import write_durably
-from dicom_out.scu import Outcome, Peer, echo
+from dicom_out.outcome import Outcome
+from dicom_out.scu import Peer, echo
 from inference.bundle import BadBundle
 from node import app
 

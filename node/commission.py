@@ -24,8 +24,10 @@ from db import instances
 from db.session import installation_id
 from dicom_out.commitment import PUSH_MODEL
 from dicom_out.durable import write_durably
+from dicom_out.iods import IODS
+from dicom_out.outcome import Outcome
 from dicom_out.report_classes import CLASSES
-from dicom_out.scu import NoConnection, Outcome, Peer, echo, negotiate
+from dicom_out.scu import NoConnection, Peer, echo, negotiate
 from node import commission_page
 from node.commission_record import Record, Site, Step, Verdict
 
@@ -115,9 +117,7 @@ def wanted(settings: Settings, to: Destination) -> Mapping[UID, str]:
 def _contexts(record: Record) -> str:
     """Every SOP class that the node can send, asked for on its own in each transfer syntax."""
     site = record.site
-    asked = (
-        *CLASSES, SecondaryCaptureImageStorage, SegmentationStorage, KeyObjectSelectionDocumentStorage, PUSH_MODEL,
-    )  # fmt: skip
+    asked = (*IODS, PUSH_MODEL)
     pairs = [(sop_class, syntax) for sop_class in asked for syntax in SYNTAXES]
     own = site.settings.listener.ae_title
     record.contexts = negotiate(site.peer, pairs, calling_ae_title=own, timeout_s=20)

@@ -10,8 +10,9 @@ from pydicom.uid import generate_uid
 from db import deliveries, jobs, results
 from db.models import Delivery, DeliveryState, Job
 from db.states import SETTLED, State
+from dicom_out.outcome import Outcome
 from dicom_out.rejection import Reason
-from dicom_out.scu import Outcome, send_files
+from dicom_out.scu import send_files
 from inference.phantom import LesionKind, chest, write_study
 from node.commission import Try, WentWrong
 from node.commission_record import Site

@@ -1,7 +1,7 @@
 """Asking destinations to commit to what they were sent, and taking their word for it only where they give it."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 from pydicom.dataset import Dataset
@@ -10,10 +10,10 @@ from config.settings import Delivery as Rules
 from config.settings import Destination as Recipient
 from db import commitments, deliveries, jobs
 from db.models import Commitment, CommitmentState, Delivery, DeliveryState, Job
-from db.session import DatabaseUnusable, Session, Sessions
+from db.session import DatabaseUnusable, Session, Sessions, translated
 from dicom_out.commitment import FOR_GOOD, BadReport, Item, Report, in_words, new_transaction_uid, read_report
 from dicom_out.destination import Committer
-from dicom_out.scu import Outcome, SendResult
+from dicom_out.outcome import Outcome, SendResult
 from node.retry import resend_after
 from node.settling import settle
 from node.status import EventStatus
@@ -63,8 +63,8 @@ def _note_not_taken(
     commitment = commitments.find(session, transaction_uid)
     if commitment is None:
         return
-    commitments.not_taken(commitment, answer=result.answer)
     locked, asked = _locked(session, commitment)
+    commitments.not_taken(commitment, answer=result.answer)
     for delivery in asked:
         if delivery.state is not DeliveryState.UNCONFIRMED:
             continue
@@ -75,6 +75,18 @@ def _note_not_taken(
             wait = resend_after(rules, delivery.requests)
             deliveries.asks_again(delivery, at=now + wait, answer=f"commitment not asked: {result.answer}")
     settle(session, locked, now=now)
+
+
+def forgo(sessions: Sessions, names: Collection[str], *, now: datetime) -> None:
+    """What these destinations have stored is delivered: by their configuration they commit to nothing any more."""
+    with sessions.begin() as session:
+        stored = deliveries.unconfirmed(session, names)
+        locked = jobs.locked(session, {d.job_id for d in stored})
+        for delivery in stored:
+            deliveries.arrived(
+                delivery, commitment=False, now=now, answer="commitment is no longer asked for"
+            )
+        settle(session, locked, now=now)
 
 
 def hear(
@@ -89,7 +101,7 @@ def hear(
     """Take in an N-EVENT-REPORT of `sender`; what is not of a request of ours changes nothing."""
     try:
         report = read_report(event_type, information)
-        with sessions.begin() as session:
+        with translated(), sessions.begin() as session:
             return _take_in(session, report, rules, sender, now=now)
     except BadReport as error:
         log.warning("commitment report not understood", extra={"sender": sender, "reason": str(error)})
@@ -105,12 +117,13 @@ def _take_in(session: Session, report: Report, rules: Rules, sender: str, *, now
     if commitment is None:
         log.warning("commitment report of an unknown transaction", extra=facts)
         return EventStatus.INVALID_ARGUMENT
+    locked, asked = _locked(session, commitment)
     if commitment.state is CommitmentState.ANSWERED:
         log.warning("commitment reported a second time", extra=facts)
         return EventStatus.SUCCESS
-    locked, asked = _locked(session, commitment)
+    overtaken = commitments.overtaken(session, commitment)
     for delivery in asked:
-        if delivery.state is DeliveryState.UNCONFIRMED:
+        if delivery.state is DeliveryState.UNCONFIRMED and delivery.id not in overtaken:
             _judge(delivery, report, rules, now=now)
     items = {_item(d) for d in asked}
     strange = (report.committed | report.failed.keys()) - items
@@ -124,10 +137,12 @@ def _take_in(session: Session, report: Report, rules: Rules, sender: str, *, now
 
 
 def _locked(session: Session, commitment: Commitment) -> tuple[Sequence[Job], Sequence[Delivery]]:
-    """The jobs and deliveries that a request was about, jobs first: everybody locks in this order."""
+    """The jobs and deliveries that a request was about, and then it: everybody locks in this order."""
     asked = commitments.deliveries_of(session, commitment)
     locked = jobs.locked(session, {d.job_id for d in asked})
-    return locked, list(deliveries.now_of(session, [d.id for d in asked]).values())
+    current = list(deliveries.now_of(session, [d.id for d in asked]).values())
+    commitments.lock(session, commitment)
+    return locked, current
 
 
 def _judge(delivery: Delivery, report: Report, rules: Rules, *, now: datetime) -> None:

@@ -21,7 +21,9 @@ from db.session import Sessions
 from db.states import SETTLED, State
 from dicom_out import page
 from dicom_out.durable import write_durably
-from dicom_out.scu import Outcome, Peer, send_files
+from dicom_out.iods import IODS
+from dicom_out.outcome import Outcome
+from dicom_out.scu import Peer, send_files
 from inference.phantom import LesionKind, chest, write_study
 from node import app, scp
 from node.headers import Header, read_headers
@@ -31,9 +33,7 @@ from node.processes import worker_process
 from node.receive import Arrival
 
 PACS = Listener(ae_title="DEMOPACS", host="127.0.0.1", port=0, calling_ae_titles=("SEDASDEMO",))
-SENDS_BACK: Mapping[str, Sequence[str]] = dict.fromkeys(
-    (Comprehensive3DSRStorage, SecondaryCaptureImageStorage), scp.UNCOMPRESSED
-)
+SENDS_BACK: Mapping[str, Sequence[str]] = dict.fromkeys(IODS, scp.UNCOMPRESSED)
 PHANTOM_SEED = 7
 TIMEOUT_S = 480.0
 _MARK = ".sedas-node-demo"

@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 
 from config.settings import Storage
 from db import deliveries, jobs, results
-from db.models import Job, ObjectRole, ResultObject
+from db.models import Job, ObjectRole, Result, ResultObject
 from db.session import Session
 from db.states import Event
 from dicom_out.encode import write
@@ -25,15 +25,20 @@ class ResultGone(Exception):
 
 
 def inspect(session: Session, job: Job, storage: Storage) -> tuple[Finding, ...]:
-    """What is wrong with the objects of `job` as they lie in the outbox; nothing where there are none.
+    """What is wrong with the objects of `job` that are to leave, as they lie in the outbox; nothing where none is.
 
     Raises ResultGone, and OSError for a source that is no longer in the spool.
     """
-    made = {role: read_all(session, job, role, storage) for role in ObjectRole}
+    if job.withdrawal is not None:  # of what was withdrawn only the notes leave, which were judged when made
+        read_all(session, job, ObjectRole.REJECTION, storage)
+        return ()
+    made = {
+        role: read_all(session, job, role, storage) for role in (ObjectRole.RESULT, ObjectRole.OTHER_CLASS)
+    }
     found = inspect_objects(session, job, made[ObjectRole.RESULT], storage)
     for report in made[ObjectRole.OTHER_CLASS]:
         found += inspect_report(session, job, report, storage)
-    return found  # a rejection note was judged when it was made; reading it has shown that it is the same
+    return found
 
 
 def inspect_report(session: Session, job: Job, report: Dataset, storage: Storage) -> tuple[Finding, ...]:
@@ -86,17 +91,17 @@ def keep_made(session: Session, job: Job, ds: Dataset, role: ObjectRole, storage
         return there
     folder = storage.outbox / job.study_instance_uid / str(job.generation)
     [path] = write([ds], folder)
-    result = results.of_job(session, job)
+    result = session.get_one(Result, job.id)
     made = ResultObject(
         sop_instance_uid=str(ds.SOPInstanceUID),
         job_id=job.id,
         role=role,
-        rank=len(result.objects) if result else 0,
+        rank=len(result.objects),
         sop_class_uid=str(ds.SOPClassUID),
         path=str(path.relative_to(storage.outbox)),
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
     )
-    session.add(made)
+    result.objects.append(made)
     session.flush()
     return made
 

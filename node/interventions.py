@@ -34,15 +34,16 @@ def release_job(sessions: Sessions, number: int, storage: Storage, rules: Delive
 
 
 def _job(session: Session, number: int) -> Job:
-    job = session.get(Job, number)
-    if job is None:
-        raise CannotIntervene(f"there is no job {number}")
-    return job
+    """The job, locked before anything of it is looked at."""
+    for job in jobs.locked(session, [number]):
+        return job
+    raise CannotIntervene(f"there is no job {number}")
 
 
 def retry(session: Session, job: Job, check: Check, *, now: datetime) -> None:
     """Try a failed delivery or analysis again, or look again at a rejected study."""
-    if newer := jobs.newer_generation(session, job):
+    withdrawn = job.withdrawal is not None
+    if not withdrawn and (newer := jobs.newer_generation(session, job)):
         raise CannotIntervene(f"job {job.id} has given way to generation {newer.generation} of its study")
     if job.state is State.REJECTED:
         jobs.advance(session, job, Event.RECONSIDERED, now=now, attempts=0)
@@ -52,7 +53,6 @@ def retry(session: Session, job: Job, check: Check, *, now: datetime) -> None:
         jobs.advance(session, job, Event.ANALYSIS_RETRIED, now=now, attempts=0, not_before=None, reason="")
     else:
         _refuse_faulty(session, job, check)
-        withdrawn = job.withdrawal is not None
         roles = (ObjectRole.REJECTION,) if withdrawn else (ObjectRole.RESULT, ObjectRole.OTHER_CLASS)
         again = deliveries.unpark(session, job, roles, now=now)
         event = Event.WITHDRAWAL_RETRIED if withdrawn else Event.DELIVERY_RETRIED

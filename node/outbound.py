@@ -8,7 +8,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from dicom_out.scu import Outcome, Peer, SendResult, echo, send_files
+from dicom_out.outcome import Outcome, SendResult
+from dicom_out.scu import Peer, echo, send_files
 
 _AE_TITLE = r"[ -?A-\[\]-~]{1,16}"  # PS3.5 6.2: no backslash; and no @ here
 _PEER = re.compile(rf"(?P<ae_title>{_AE_TITLE})@(?P<host>.+):(?P<port>\d{{1,5}})")

@@ -11,12 +11,14 @@ from db import audit, deliveries, jobs
 from db.models import Delivery, DeliveryState, Job
 from db.session import Session, Sessions
 from dicom_out.destination import Destination
-from dicom_out.scu import Outcome, SendResult
+from dicom_out.outcome import Outcome, SendResult
 from node.other_class import open_in_other_class
 from node.retry import resend_after
 from node.settling import settle
 
 log = logging.getLogger(__name__)
+
+NOT_CONFIGURED = "this destination is not configured"
 
 
 def send_due(
@@ -56,7 +58,8 @@ def _note(
     match result.outcome:
         case Outcome.STORED:
             deliveries.arrived(delivery, commitment=to.commitment, now=now, answer=result.answer)
-            log.info("object sent", extra=facts)
+            level = logging.WARNING if result.answer else logging.INFO
+            log.log(level, "object sent", extra={**facts, "answer": result.answer})
         case Outcome.CLASS_REFUSED if open_in_other_class(session, delivery, settings.storage, now=now):
             deliveries.replaced(delivery, now=now, answer=result.answer)
             log.warning("report goes as another SOP class", extra={**facts, "reason": result.answer})
@@ -77,7 +80,7 @@ def park_unknown(sessions: Sessions, names: Collection[str], *, now: datetime) -
         lost = deliveries.on_their_way_elsewhere(session, names)
         locked = jobs.locked(session, {d.job_id for d in lost})
         for delivery in lost:
-            deliveries.parked(delivery, now=now, answer="this destination is not configured")
+            deliveries.parked(delivery, now=now, answer=NOT_CONFIGURED)
             log.error(
                 "destination unknown", extra={"job": delivery.job_id, "destination": delivery.destination}
             )

@@ -99,7 +99,7 @@ def listening(
     ae.maximum_associations = settings.maximum_associations
     ae.maximum_pdu_size = settings.maximum_pdu_bytes
     ae.network_timeout = settings.network_timeout_s
-    ae.add_supported_context(VERIFICATION)
+    ae.add_supported_context(VERIFICATION, list(UNCOMPRESSED))
     for sop_class, transfer_syntaxes in contexts.items():
         ae.add_supported_context(sop_class, list(transfer_syntaxes))
     handlers: list[tuple[Any, Any] | tuple[Any, Any, list[Any]]] = [
@@ -108,7 +108,8 @@ def listening(
         (evt.EVT_REJECTED, on_rejected),
     ]
     if reporting is not None and reporting.ae_titles:
-        ae.add_supported_context(PUSH_MODEL, scu_role=False, scp_role=True)  # the peer reports as its SCP
+        # The peer reports as its SCP.
+        ae.add_supported_context(PUSH_MODEL, list(UNCOMPRESSED), scu_role=False, scp_role=True)
         handlers.append((evt.EVT_N_EVENT_REPORT, on_report, [reporting]))
     server = ae.start_server((settings.host, settings.port), block=False, evt_handlers=handlers)
     try:

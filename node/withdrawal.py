@@ -16,6 +16,7 @@ from dicom_out.validation import note_findings
 from node.inspection import ResultGone, keep_made, read_made, verdict
 from node.interventions import CannotIntervene
 from node.naming import name_of
+from node.outgoing import NOT_CONFIGURED
 from node.settling import settle
 
 
@@ -58,8 +59,11 @@ def withdraw(session: Session, job: Job, reason: Reason, settings: Settings, *, 
     for delivery in every:
         if may_be_there(delivery):
             held[delivery.destination].append(delivery)
-        if delivery.state in deliveries.ON_THEIR_WAY:
+        if delivery.state is DeliveryState.WAITING:
             deliveries.cancelled(delivery, now=now, answer="withdrawn before it was known to be there")
+        elif delivery.state is DeliveryState.UNCONFIRMED:
+            answer = "withdrawn before the destination committed to it"
+            deliveries.arrived(delivery, commitment=False, now=now, answer=answer)
     detail = f"{reason.document_title.meaning}: " + (", ".join(sorted(held)) or "nothing had left")
     try:
         jobs.advance(
@@ -77,8 +81,9 @@ def may_be_there(delivery: Delivery) -> bool:
     match delivery.state:
         case DeliveryState.WAITING:
             return delivery.attempts > 0
-        case DeliveryState.PARKED:
-            return delivery.requests > 0  # stored, and not committed to
+        case DeliveryState.PARKED | DeliveryState.REPLACED:
+            refused_at_once = delivery.attempts == 1 and delivery.answer != NOT_CONFIGURED
+            return delivery.requests > 0 or (delivery.attempts > 0 and not refused_at_once)
         case _:
             return delivery.state in deliveries.ARRIVED
 

@@ -9,7 +9,11 @@ import pytest
 from config.settings import Settings
 from db.session import Sessions, open_database
 from inference.phantom import LesionKind, chest, write_study
+from tests.held import analyse_and_hold
 from tests.models import QUICK
+
+if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):  # share the cores, in the programs they start too
+    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // int(workers)))
 
 ROOT = Path(__file__).parent.parent
 
@@ -50,3 +54,11 @@ def real_data() -> Path:
 def phantom_study(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """A chest with a lesion, as DICOM, in full size."""
     return write_study(chest(seed=7, lesion=LesionKind.PIMA_LIKE), tmp_path_factory.mktemp("phantom"))
+
+
+@pytest.fixture(scope="session")
+def held(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a node that holds one result; `tests.held` copies it."""
+    folder = tmp_path_factory.mktemp("held") / "node"
+    analyse_and_hold(folder)
+    return folder

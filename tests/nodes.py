@@ -13,10 +13,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage
-
 from config.settings import Listener
 from db.session import Sessions, open_database
+from dicom_out.iods import IODS
 from node import scp
 from node.receive import Arrival
 from tests.models import QUICK
@@ -42,9 +41,7 @@ class Pacs:
 def recording_pacs(port: int = 0) -> Iterator[Pacs]:
     pacs = Pacs()
     listener = Listener(ae_title="PACS", host="127.0.0.1", port=port, calling_ae_titles=("SEDAS",))
-    contexts: Mapping[str, Sequence[str]] = dict.fromkeys(
-        (Comprehensive3DSRStorage, SecondaryCaptureImageStorage), scp.UNCOMPRESSED
-    )
+    contexts: Mapping[str, Sequence[str]] = dict.fromkeys(IODS, scp.UNCOMPRESSED)
     with scp.listening(listener, pacs.keep, contexts) as actual:
         pacs.port = actual
         yield pacs

@@ -11,7 +11,8 @@ from db.models import DeliveryState, Job, Result, ResultObject
 from db.session import Sessions
 from db.states import Event, State
 from dicom_out.commitment import Item
-from dicom_out.scu import Hear, Outcome, SendResult
+from dicom_out.outcome import Outcome, SendResult
+from dicom_out.scu import Hear
 from node.outgoing import send_due
 
 SETTINGS = Settings(delivery=Delivery(first_retry_s=30), storage=Storage(folder=Path("state")))

@@ -15,7 +15,7 @@ from tests.peers import FOREIGN_PATH, OWN_BIN, require
 
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
 COMMANDS = [line for block in BLOCKS for line in block.splitlines()]
-GATES = "ruff format --check . && ruff check . && mypy && lint-imports && pytest"
+GATES = "ruff format --check . && ruff check . && mypy && lint-imports && pytest -n auto"
 RUN = "sedas-node run --with-worker"
 TALKING = [c for c in COMMANDS if not c.startswith("make ") and c not in (GATES, RUN)]
 
@@ -68,4 +68,4 @@ def test_the_makefile_knows_what_the_readme_makes(command: str) -> None:
 def test_the_readme_names_the_run_command_and_the_gates_as_they_are_called() -> None:
     assert {RUN, GATES} <= set(COMMANDS)
     for caller in ("Makefile", ".pre-commit-config.yaml"):
-        assert GATES.removesuffix(" && pytest") in (ROOT / caller).read_text()
+        assert GATES.removesuffix(" && pytest -n auto") in (ROOT / caller).read_text()

@@ -13,7 +13,8 @@ from pynetdicom.events import Event
 
 from dicom_out.destination import CStoreDestination, Destination, FolderDestination
 from dicom_out.encode import encode, write
-from dicom_out.scu import Outcome, Peer
+from dicom_out.outcome import Outcome
+from dicom_out.scu import Peer
 from tests.analyses import PROVENANCE, analysis_of, ct_headers
 
 

@@ -23,8 +23,10 @@ from inference.analyse import InProcess, Models
 from inference.bundle import WEIGHTS, demonstration, load_bundle
 from inference.classifier import Backend, Classifier
 from inference.executor import Executor, SpawnedChild
+from inference.findings import SlicePolicy
 from inference.morphology import Mask
 from inference.phantom import LesionKind, write_study
+from inference.targets import Selection
 from inference.threshold import ThresholdSegmenter
 from inference.volume import CtVolume
 from node import app
@@ -160,6 +162,34 @@ def test_the_release_level_decides_what_leaves_and_the_rows_keep_the_score(
         assert result.probability is not None
         texts = b"".join((node.storage.outbox / made.path).read_bytes() for made in result.objects)
     assert (b"Model probability of PIMA" in texts) is (level == "shadow")
+
+
+@pytest.mark.parametrize(("rule", "state"), [("send", State.DELIVERING), ("keep", State.DONE)])
+def test_a_result_without_a_number_is_sent_or_kept_as_configured(
+    rule: str, state: State, queued: int, sessions: Sessions, models: Models, node: Settings, now: datetime
+) -> None:
+    ruled = Settings.model_validate(node.model_dump() | {"results": {"abstentions": rule}})
+    job = _work(sessions, replace(models, select=(lambda *_: Selection(SlicePolicy.NONE),)), ruled, now)
+    assert (job.id, job.state) == (queued, state)
+    with sessions() as session:
+        result = results.of_job(session, job)
+        assert result is not None
+        assert result.probability is None
+        assert len(result.objects) == 2
+        assert len(deliveries.of_job(session, job)) == (2 if rule == "send" else 0)
+
+
+def test_a_study_of_a_sender_that_no_destination_takes_stays_and_says_so(
+    queued: int, sessions: Sessions, models: Models, node: Settings, now: datetime
+) -> None:
+    [there] = node.delivery.destinations
+    elsewhere = there.model_copy(update={"senders": ("OTHER",)})
+    ruled = node.model_copy(
+        update={"delivery": node.delivery.model_copy(update={"destinations": (elsewhere,)})}
+    )
+    job = _work(sessions, models, ruled, now)
+    assert (job.id, job.state) == (queued, State.DONE)
+    assert job.reason == "no destination takes studies of its sender"
 
 
 def test_a_chest_without_lungs_is_rejected_with_the_reason(

@@ -6,14 +6,16 @@ from datetime import datetime, timedelta
 
 import pytest
 from pydicom.dataset import Dataset
+from sqlalchemy import text
 
 from db import commitments, deliveries
 from db.models import Commitment, CommitmentState, Job
 from db.session import Sessions
 from db.states import State
 from dicom_out.commitment import Item, action_information
-from dicom_out.scu import Hear, Outcome, SendResult
-from node.commitments import ask_due, hear
+from dicom_out.outcome import Outcome, SendResult
+from dicom_out.scu import Hear
+from node.commitments import ask_due, forgo, hear
 from node.status import EventStatus
 from tests.outgoing import SETTINGS, Scripted, delivering, ledger, recipient, send, state_of
 
@@ -228,3 +230,25 @@ def test_every_request_is_kept(sessions: Sessions, job: int, pacs: Scripted) -> 
         assert (kept.transaction_uid, kept.destination) == (pacs.asked[0][0], "pacs")
         assert [d.sop_instance_uid for d in commitments.deliveries_of(session, kept)] == list(OBJECTS)
         assert deliveries.progress(session)[job][0].objects == {"unconfirmed": 2}
+
+
+@pytest.mark.usefixtures("job")
+def test_a_report_that_cannot_be_kept_is_to_come_again(
+    sessions: Sessions, tell: Callable[..., EventStatus]
+) -> None:
+    with sessions.begin() as session:
+        session.execute(text("ALTER TABLE commitment_items RENAME TO away"))
+    assert tell(A, B) is EventStatus.PROCESSING_FAILURE
+    with sessions.begin() as session:
+        session.execute(text("ALTER TABLE away RENAME TO commitment_items"))
+    assert tell(A, B) is EventStatus.SUCCESS
+
+
+def test_what_is_no_longer_to_be_committed_to_is_delivered(
+    sessions: Sessions, job: int, now: datetime
+) -> None:
+    forgo(sessions, {"archive"}, now=now)
+    assert state_of(sessions, job) is State.COMMITTING
+    forgo(sessions, {"pacs"}, now=now)
+    assert _items(sessions, job) == {A: "sent", B: "sent"}
+    assert state_of(sessions, job) is State.DONE

@@ -11,7 +11,7 @@ from db.models import Job
 from db.session import Session, Sessions
 from db.states import Event, State
 from dicom_out.finding import Finding
-from dicom_out.scu import Outcome, SendResult
+from dicom_out.outcome import Outcome, SendResult
 from node.inspection import withhold
 from node.interventions import CannotIntervene, release, retry
 from node.outgoing import call_overdue, park_unknown
