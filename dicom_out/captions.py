@@ -31,6 +31,10 @@ def _image(scored: ScoredSlice) -> tuple[str, ...]:
 
 
 def _target(analysis: Analysis, scored: ScoredSlice) -> str:
-    """Whose the target is; `render` draws its outline where the slice has an extent of it."""
-    target = "unconfirmed target" if analysis.slice_policy is SlicePolicy.AUTOMATIC else "marked target"
-    return f"cyan: {target}" if scored.lesion.any() else target
+    """What the target is; `render` draws its outline where the slice has an extent of it."""
+    return f"cyan: {target_status(analysis)}" if scored.lesion.any() else target_status(analysis)
+
+
+def target_status(analysis: Analysis) -> str:
+    """Whose the target is."""
+    return "unconfirmed target" if analysis.slice_policy is SlicePolicy.AUTOMATIC else "marked target"

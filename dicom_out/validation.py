@@ -14,7 +14,9 @@ from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 from pydicom.uid import (
     ExplicitVRLittleEndian,
+    GrayscaleSoftcopyPresentationStateStorage,
     KeyObjectSelectionDocumentStorage,
+    ParametricMapStorage,
     SecondaryCaptureImageStorage,
     SegmentationStorage,
 )
@@ -40,7 +42,12 @@ from dicom_out.wording import (
     said_by,
 )
 
-_IMAGES = (SecondaryCaptureImageStorage, SegmentationStorage)
+_SHOWN = (
+    SecondaryCaptureImageStorage,
+    SegmentationStorage,
+    ParametricMapStorage,
+    GrayscaleSoftcopyPresentationStateStorage,
+)
 _PLACE = (
     "FrameOfReferenceUID",
     "ImagePositionPatient",
@@ -73,8 +80,8 @@ class _Result:
         return [ds for ds in self.objects if _is_report(ds)]
 
     @property
-    def images(self) -> list[Dataset]:
-        return [ds for ds in self.objects if ds.get("SOPClassUID") in _IMAGES]
+    def shown(self) -> list[Dataset]:
+        return [ds for ds in self.objects if ds.get("SOPClassUID") in _SHOWN]
 
     def source_of(self, ds: Dataset) -> Dataset:
         """The source whose patient and study `ds` should have: of a picture its slice, else the reference."""
@@ -148,7 +155,7 @@ def _findings(result: _Result) -> Iterator[Finding]:
     if result.objects and not result.reports:
         yield Finding.of(result.objects[0], "result", "no report", "the report on it")
     for report in result.reports:
-        yield from evidence_findings(report, result.images)
+        yield from evidence_findings(report, result.shown)
     yield from _series_findings(result)
 
 
@@ -219,7 +226,7 @@ def _source_findings(ds: Dataset, result: _Result) -> Iterator[Finding]:
         wrong = []
     if ds.get("SOPClassUID") == SecondaryCaptureImageStorage:
         wrong += [] if is_card(ds) else differing(source, ds, _PLACE)
-    elif ds.get("SOPClassUID") == SegmentationStorage:
+    elif ds.get("SOPClassUID") in (SegmentationStorage, ParametricMapStorage):
         wrong += differing(source, ds, _PLACE[:1])
     for keyword in wrong:
         yield Finding.of(ds, keyword, "not as in the source", "the same as in the source")
