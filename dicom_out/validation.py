@@ -6,6 +6,7 @@ It looks at the objects as they were read from their files, and takes nothing fr
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from pydicom.config import RAISE, disable_value_validation
 from pydicom.datadict import keyword_for_tag
 from pydicom.dataelem import DataElement
@@ -38,6 +39,7 @@ from dicom_out.wording import (
     heading_findings,
     identifying,
     is_card,
+    overlay_findings,
     patient_findings,
     said_by,
 )
@@ -149,6 +151,10 @@ def _findings(result: _Result) -> Iterator[Finding]:
             yield from class_findings(ds)
         if ds.get("SOPClassUID") == SecondaryCaptureImageStorage:
             yield from (card_findings if is_card(ds) else comment_findings)(ds, said)
+        if ds.get("SOPClassUID") == GrayscaleSoftcopyPresentationStateStorage:
+            yield from overlay_findings(ds, said)
+        if ds.get("SOPClassUID") == ParametricMapStorage:
+            yield from _map_findings(ds)
         yield from heading_findings(ds)
         yield from patient_findings(ds, every, words)
         yield from reference_findings(ds, every, known)
@@ -230,6 +236,14 @@ def _source_findings(ds: Dataset, result: _Result) -> Iterator[Finding]:
         wrong += differing(source, ds, _PLACE[:1])
     for keyword in wrong:
         yield Finding.of(ds, keyword, "not as in the source", "the same as in the source")
+
+
+def _map_findings(ds: Dataset) -> Iterator[Finding]:
+    """A map has no number that its mapping does not cover, and no NaN (PS3.3 C.7.6.16.2.11)."""
+    stored = bytes(ds.get("FloatPixelData") or b"")
+    values = np.frombuffer(stored[: len(stored) // 4 * 4], "<f4")
+    if not ((values >= 0.0) & (values <= 1.0)).all():
+        yield Finding.of(ds, "FloatPixelData", "numbers that are not mapped", "numbers from 0 to 1")
 
 
 def _series_findings(result: _Result) -> Iterator[Finding]:

@@ -29,6 +29,10 @@ _SCORE = (
 _RESULT = re.compile(
     rf"(?:no score(?:; image -?\d+)?|{_SCORE}); (?:cyan: )?(?:unconfirmed|marked) target\.\Z"
 )
+_OVER_A_SLICE = re.compile(
+    rf"{HEADING}\r\n(?:no score|PIMA (\d+\.\d\d) %)\r\n(?:unconfirmed|marked) target\r\n"
+    + r"\r\n".join(WARNING)
+)
 _FREE_TEXT = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 _LEAST = 5  # characters of an identifier: shorter ones stand in any text
 _ON_THE_CARD = re.compile(rf"\b(?:(?:{'|'.join(Label)}):|PIMA from) (\d+\.\d\d) %")
@@ -89,6 +93,17 @@ def comment_findings(picture: Dataset, reports: Sequence[Said]) -> Iterator[Find
             )
         elif not said.probabilities.issuperset(number for number in result.groups() if number is not None):
             yield Finding.of(picture, "ImageComments", "other probabilities", "those of the report")
+
+
+def overlay_findings(state: Dataset, reports: Sequence[Said]) -> Iterator[Finding]:
+    """What a presentation state writes over a slice are the known words, with the reports' probability."""
+    annotations = state.get("GraphicAnnotationSequence") or ()
+    for text in (text for each in annotations for text in each.get("TextObjectSequence") or ()):
+        words = _OVER_A_SLICE.fullmatch(str(text.get("UnformattedTextValue") or ""))
+        if words is None:
+            yield Finding.of(state, "UnformattedTextValue", "other words", "the result and the warning")
+        elif any(words[1] not in (None, *said.probabilities) for said in reports):
+            yield Finding.of(state, "UnformattedTextValue", "another probability", "that of the report")
 
 
 def _squeezed(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
@@ -419,6 +420,17 @@ def _with_further_objects() -> tuple[list[Dataset], list[Dataset]]:
     return [segmentation, selection, heat_map, presentation, *pictures, report], sources
 
 
+def _first_value(value: float) -> Callable[[Dataset], None]:
+    def plant(ds: Dataset) -> None:
+        ds.FloatPixelData = struct.pack("<f", value) + ds.FloatPixelData[4:]
+
+    return plant
+
+
+def _another_score(ds: Dataset) -> str:
+    return re.sub(r"\d+\.\d\d %", "99.99 %", str(_text(ds).UnformattedTextValue))
+
+
 def _text(ds: Dataset) -> Dataset:
     text: Dataset = ds.GraphicAnnotationSequence[-1].TextObjectSequence[0]
     return text
@@ -459,6 +471,8 @@ def _text(ds: Dataset) -> Dataset:
         ),
         (2, _without("FloatPixelData"), "FloatPixelData"),
         (2, lambda ds: setattr(ds, "FloatPixelData", ds.FloatPixelData[:-4]), "FloatPixelData"),
+        (2, _first_value(1.5), "FloatPixelData"),
+        (2, _first_value(float("nan")), "FloatPixelData"),
         (2, _set("FrameOfReferenceUID", "1.2.3"), "FrameOfReferenceUID"),
         (2, _set("RecognizableVisualFeatures", "YES"), "RecognizableVisualFeatures"),
         (2, _without("AcquisitionContextSequence"), "AcquisitionContextSequence"),
@@ -476,6 +490,11 @@ def _text(ds: Dataset) -> Dataset:
         (3, _without("ReferencedSeriesSequence"), "ReferencedSeriesSequence"),
         (3, lambda ds: setattr(_text(ds), "UnformattedTextValue", "Doe^Jane"), "UnformattedTextValue"),
         (3, lambda ds: setattr(_text(ds), "UnformattedTextValue", ""), "UnformattedTextValue"),
+        (
+            3,
+            lambda ds: setattr(_text(ds), "UnformattedTextValue", _another_score(ds)),
+            "UnformattedTextValue",
+        ),
         (
             3,
             lambda ds: setattr(
