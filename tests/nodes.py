@@ -15,13 +15,12 @@ from typing import Any
 
 from config.settings import Listener
 from db.session import Sessions, open_database
+from db.states import SETTLED
 from dicom_out.iods import IODS
 from node import scp
 from node.receive import Arrival
 from tests.models import QUICK
 from tests.peers import wait_for
-
-SETTLED = {"DONE", "WITHDRAWN", "REJECTED", "FAILED", "SUPERSEDED"}
 
 
 @dataclass
@@ -71,6 +70,11 @@ class Node:
 
         return wait_for(ended, f"{count} jobs to settle", timeout_s)
 
+    def ask(self, *arguments: str) -> str:
+        """Run one of the commands that intervene, and give what it prints."""
+        command = [sys.executable, "-m", "node", *arguments, "--config", str(self.config)]
+        return subprocess.run(command, capture_output=True, check=True, timeout=60, text=True).stdout
+
     def sessions(self) -> Sessions:
         folder = tomllib.loads(self.config.read_text())["storage"]["folder"]
         return open_database(f"sqlite:///{folder}/sedas-node.sqlite")
@@ -95,7 +99,9 @@ def _rows(*arguments: str) -> list[dict[str, Any]]:
     return rows
 
 
-def write_config(folder: Path, pacs_port: int, *, ae_title: str = "PACS", extra: str = "") -> Path:
+def write_config(
+    folder: Path, pacs_port: int, *, ae_title: str = "PACS", commitment: bool = False, extra: str = ""
+) -> Path:
     """A configuration of a quick node below `folder` that delivers to that port."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "config.toml"
@@ -122,6 +128,7 @@ name = "pacs"
 ae_title = "{ae_title}"
 host = "127.0.0.1"
 port = {pacs_port}
+commitment = {str(commitment).lower()}
 [ticks]
 completion_s = 0.2
 delivery_s = 0.2

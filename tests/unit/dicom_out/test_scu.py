@@ -66,6 +66,7 @@ def _status(value: int, comment: str = "") -> Dataset:
     ("status", "outcome"),
     [
         (0x0000, Outcome.STORED),
+        (0x0111, Outcome.STORED),
         (0xB000, Outcome.STORED),
         (0xB006, Outcome.STORED),
         (0xB007, Outcome.STORED),
