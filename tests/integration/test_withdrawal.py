@@ -136,7 +136,7 @@ def test_a_pacs_that_takes_no_notes_makes_it_a_matter_for_a_person(node: Open, u
         sender.deliver()
     job = sender.job()
     assert job["state"] == "FAILED"
-    assert "no SOP class was accepted" in job["reason"]
+    assert "not accepted: Key Object Selection Document Storage" in job["reason"]
     pacs.classes = TAKEN
     pacs.stored.clear()
     until.enter_context(lying_pacs(pacs))
