@@ -2,16 +2,16 @@
 
 import hmac
 import json
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import NamedTuple
 
 BEGINS = "chain begins"
 """The event of the first row with an HMAC."""
 
 
-@dataclass(frozen=True)
-class Content:
+class Content(NamedTuple):
     """Everything of a row but its HMAC; `previous_hmac` is that of the row before."""
 
     id: object
@@ -27,7 +27,7 @@ class Content:
 
 def canonical(content: Content) -> bytes:
     """One JSON array in ASCII; whatever a database may hold has such a form, and no two values share one."""
-    return json.dumps(astuple(content), separators=(",", ":"), default=_plain).encode("ascii")
+    return json.dumps(content, separators=(",", ":"), default=_plain).encode("ascii")
 
 
 def _plain(value: object) -> object:

@@ -241,7 +241,7 @@ def audit(
         return
     heads = exported_heads(settings.audit_head_file)
     verdict = verify(sessions, read_key(key_file(settings)), heads)
-    listing.print_verdict(verdict, heads, screen)
+    listing.print_verdict(verdict, len(heads), screen, as_json=as_json)
     if verdict.faults:
         raise typer.Exit(1)
 

@@ -11,7 +11,7 @@ from db import audit, deliveries, jobs, results
 from db.deliveries import Progress
 from db.models import AuditEvent, Job, Result
 from db.session import Sessions
-from db.tampering import Head, Verdict
+from db.tampering import Verdict
 
 Row = Mapping[str, Any]
 
@@ -48,13 +48,19 @@ def print_audit(sessions: Sessions, screen: Console, study: str | None, *, as_js
         screen.print("nothing has happened yet")
 
 
-def print_verdict(verdict: Verdict, exported: Sequence[Head], screen: Console) -> None:
-    """What became of the audit trail: each row or run of rows that is at fault, then the sum."""
+def print_verdict(verdict: Verdict, heads: int, screen: Console, *, as_json: bool) -> None:
+    """What became of the audit trail: each row or run of rows that is at fault, then the sum.
+
+    `heads`: how many exported ones it was held against.
+    """
+    if as_json:
+        faults = [{"first": f.first, "last": f.last, "what": f.what} for f in verdict.faults]
+        screen.print_json(json.dumps({"rows": verdict.rows, "exported_heads": heads, "faults": faults}))
+        return
     for fault in verdict.faults:
         screen.print(str(fault), style="red")
-    heads = f"{len(exported)} exported heads" if exported else "no exported head"
     came_of_it = f"{len(verdict.faults)} faults" if verdict.faults else "whole and unchanged"
-    screen.print(f"audit trail: {verdict.rows} rows and {heads}: {came_of_it}")
+    screen.print(f"audit trail: {verdict.rows} rows, {heads} exported heads: {came_of_it}")
 
 
 def audit_line(event: AuditEvent) -> str:

@@ -42,7 +42,7 @@ from db.session import DatabaseUnusable
 from dicom_out.commitment import PUSH_MODEL
 from dicom_out.identity import IMPLEMENTATION_CLASS_UID, implementation_version_name
 from inference.annotations import LABEL_MAP_SEGMENTATION
-from node.receive import Arrival, NotStorable, OtherContent, WrongObject
+from node.receive import Arrival, NotASender, NotStorable, OtherContent, WrongObject
 from node.status import StoreStatus
 
 log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ CONTEXTS: Mapping[str, Sequence[str]] = {
 
 @dataclass(frozen=True)
 class Reporting:
-    """Who else may associate, to report on storage commitment, and who takes the report.
+    """Who else may associate, to report on storage commitment and for nothing else, and who takes the report.
 
     `take` is given Event Type ID, Event Information and the sender's AE title, and gives the status to answer.
     """
@@ -108,7 +108,7 @@ def listening(
     for sop_class, transfer_syntaxes in contexts.items():
         ae.add_supported_context(sop_class, list(transfer_syntaxes))
     handlers: list[tuple[Any, Any] | tuple[Any, Any, list[Any]]] = [
-        (evt.EVT_C_STORE, on_c_store, [keep]),
+        (evt.EVT_C_STORE, on_c_store, [_from_senders(keep, settings, reporting)]),
         (evt.EVT_C_ECHO, on_c_echo),
         (evt.EVT_REJECTED, on_rejected, [alarm]),
     ]
@@ -121,6 +121,18 @@ def listening(
         yield int(cast("Any", server).socket.getsockname()[1])  # a server that does not block is never None
     finally:
         ae.shutdown()
+
+
+def _from_senders(keep: Keep, settings: Listener, reporting: Reporting | None) -> Keep:
+    """`keep`, but nothing of who may associate only to report."""
+    others = set(reporting.ae_titles if reporting else ()) - set(settings.calling_ae_titles)
+
+    def keep_or_refuse(content: bytes, arrival: Arrival) -> object:
+        if arrival.calling_ae_title in others:
+            raise NotASender("this AE title is no sender here")
+        return keep(content, arrival)
+
+    return keep_or_refuse
 
 
 def on_c_store(event: Event, keep: Keep) -> Dataset:
@@ -180,6 +192,8 @@ def on_rejected(event: Event, alarm: Alarm | None) -> None:
 
 def _status_of(error: NotStorable) -> StoreStatus:
     match error:
+        case NotASender():
+            return StoreStatus.NOT_AUTHORIZED
         case WrongObject():
             return StoreStatus.DOES_NOT_MATCH_SOP_CLASS
         case OtherContent():

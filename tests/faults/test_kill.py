@@ -26,6 +26,7 @@ def test_a_node_killed_while_receiving_keeps_what_it_acknowledged(
             _assert_kept(node, acknowledged, tmp_path / "state" / "spool")
             assert len(_send(node, phantom_study)) == len(phantom_study)
             (*_, job) = node.settled()
+            assert "whole and unchanged" in node.ask("audit", "verify")
         _assert_delivered_once(pacs, job["state"])
 
 
@@ -52,6 +53,7 @@ def test_a_node_killed_with_its_worker_while_analysing_goes_on_after_a_restart(
             _kill_worker_while_running(node, with_node=True)
         with running_node(config) as node:
             (job,) = node.settled()
+            assert "whole and unchanged" in node.ask("audit", "verify")
         _assert_delivered_once(pacs, job["state"])
 
 
@@ -63,7 +65,7 @@ def test_a_pacs_that_is_away_gets_everything_once_it_is_back(
     config = write_config(tmp_path, port)
     with running_node(config) as node:
         _send(node, phantom_study)
-        wait_for(lambda: any(j["state"] == "DELIVERING" for j in node.jobs()), "the delivery to begin")
+        wait_for(lambda: "DELIVERING" in node.states(), "the delivery to begin")
         with recording_pacs(port) as pacs:
             (job,) = node.settled()
             _assert_delivered_once(pacs, job["state"])
@@ -99,7 +101,7 @@ def _assert_kept(node: Node, acknowledged: list[str], spool: Path) -> None:
 
 
 def _kill_worker_while_running(node: Node, *, with_node: bool = False) -> None:
-    wait_for(lambda: any(j["state"] == "RUNNING" for j in node.jobs()), "the job to run")
+    wait_for(lambda: "RUNNING" in node.states(), "the job to run")
     worker = wait_for(node.worker_pid, "the worker's process")
     if with_node:
         node.kill()

@@ -1,5 +1,6 @@
 """`sedas-node audit`, and `sedas-node audit verify`, as a person types them."""
 
+import json
 from datetime import datetime
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def test_the_trail_is_printed_whole_or_of_a_study(config: Path) -> None:
 
 @pytest.mark.usefixtures("trail")
 def test_an_honest_trail_verifies(config: Path) -> None:
-    assert _audit(config, "verify") == (0, ["audit trail: 3 rows and 1 exported heads: whole and unchanged"])
+    assert _audit(config, "verify") == (0, ["audit trail: 3 rows, 1 exported heads: whole and unchanged"])
 
 
 def test_a_changed_row_is_named_and_the_exit_code_says_so(config: Path, trail: Sessions) -> None:
@@ -65,9 +66,22 @@ def test_a_changed_row_is_named_and_the_exit_code_says_so(config: Path, trail: S
         1,
         [
             "row 2: changed, or written without the key",
-            "audit trail: 3 rows and 1 exported heads: 1 faults",
+            "audit trail: 3 rows, 1 exported heads: 1 faults",
         ],
     )
+
+
+def test_a_program_gets_json(config: Path, trail: Sessions) -> None:
+    assert json.loads("".join(_audit(config, "verify", "--json")[1])) == {
+        "rows": 3,
+        "exported_heads": 1,
+        "faults": [],
+    }
+    with trail.begin() as session:
+        session.execute(text("DROP TRIGGER audit_keeps_on_DELETE"))
+        session.execute(text("DELETE FROM audit WHERE id > 1"))
+    code, lines = _audit(config, "verify", "--json")
+    assert (code, json.loads("".join(lines))["faults"]) == (1, [{"first": 2, "last": 3, "what": "missing"}])
 
 
 def test_verifying_changes_nothing(config: Path, settings: Settings, trail: Sessions) -> None:

@@ -12,10 +12,12 @@ from config.settings import Settings
 from db import audit, audit_export
 from db.session import Sessions
 from dicom_out.outcome import Outcome
+from node import app
 from node.audit_export import STARTED, STOPPED, export_trail
 from node.rejections import Rejections
 from node.syslog import Repository as Client
 from tests.outgoing import Scripted, delivering, send
+from tests.peers import wait_for
 from tests.repository import Certificates, Repository, certificates, repository
 
 LONG = timedelta(hours=2)  # more than the longest wait
@@ -185,3 +187,14 @@ def test_a_stop_is_told(node: Node) -> None:
     with repository(node.known) as taken:
         node.exports(taken.port)
     assert [e.attribute("EventIdentification/EventTypeCode", "csd-code") for e in taken.entries] == ["110121"]
+
+
+def test_a_running_node_exports_its_trail(settings: Settings, known: Certificates) -> None:
+    with repository(known) as taken:
+        syslog = known.settings(taken.port).model_copy(update={"send_s": 0.1})
+        audited = settings.audit.model_copy(update={"syslog": syslog, "head_s": 0.1})
+        with app.running(settings.model_copy(update={"audit": audited})):
+            [started] = wait_for(lambda: taken.entries, "the start to be told")
+            wait_for(settings.audit_head_file.exists, "the head to be written down")
+    assert started.attribute("EventIdentification/EventTypeCode", "csd-code") == "110120"
+    assert started.attribute("ActiveParticipant", "UserID").startswith("node ")
