@@ -1,5 +1,6 @@
 """`sedas-node check`: every part the node needs, tried once, each on its own line."""
 
+import socket
 from collections.abc import Callable
 from functools import partial
 from uuid import uuid4
@@ -7,7 +8,7 @@ from uuid import uuid4
 from rich.console import Console
 
 from config.load import BadConfig
-from config.settings import Settings
+from config.settings import Settings, Syslog
 from db.audit import OtherAuditKey
 from db.session import DatabaseUnusable, installation_id
 from dicom_out.durable import write_durably
@@ -15,6 +16,7 @@ from dicom_out.outcome import Outcome
 from dicom_out.scu import Peer, echo
 from inference.bundle import BadBundle
 from node import app
+from node.syslog import Repository
 
 EXPECTED = (OSError, DatabaseUnusable, BadBundle, BadConfig, OtherAuditKey, RuntimeError)
 """What an unfit installation raises."""
@@ -35,6 +37,8 @@ def checkup(settings: Settings, screen: Console) -> bool:
     for destination in settings.delivery.destinations:
         peer = Peer(destination.ae_title, destination.host, destination.port)
         parts[f"destination {destination.name}"] = partial(_destination, settings, peer)
+    if settings.audit.syslog is not None:
+        parts["audit repository"] = partial(_audit_repository, settings.audit.syslog, settings)
     fit = [_try(name, part, screen) for name, part in parts.items()]  # every part, also after a wrong one
     return all(fit)
 
@@ -78,3 +82,8 @@ def _destination(settings: Settings, peer: Peer) -> str:
     if result.outcome is not Outcome.STORED:
         raise Unfit(f"{peer.ae_title} at {peer.host}:{peer.port}: {result.answer}")
     return f"{peer.ae_title} at {peer.host}:{peer.port} answers"
+
+
+def _audit_repository(syslog: Syslog, settings: Settings) -> str:
+    Repository(syslog, socket.gethostname()).send([], timeout_s=settings.delivery.timeout_s)
+    return f"{syslog.host}:{syslog.port} takes messages over TLS"

@@ -55,8 +55,7 @@ class Repository:
                 secured.sendall(frame(record, host=self.own_host))
             rest = secured.unwrap()
             rest.shutdown(socket.SHUT_WR)
-            while rest.recv(4096):
-                pass
+            rest.recv(1)  # its end of the connection, or the reset
 
 
 def _context_of(settings: Syslog) -> SSLContext:

@@ -12,7 +12,7 @@ from config.settings import Settings
 from db import audit, audit_export
 from db.session import Sessions
 from dicom_out.outcome import Outcome
-from node import app
+from node import app, checkup
 from node.audit_export import STARTED, STOPPED, export_trail
 from node.rejections import Rejections
 from node.syslog import Repository as Client
@@ -198,3 +198,13 @@ def test_a_running_node_exports_its_trail(settings: Settings, known: Certificate
             wait_for(settings.audit_head_file.exists, "the head to be written down")
     assert started.attribute("EventIdentification/EventTypeCode", "csd-code") == "110120"
     assert started.attribute("ActiveParticipant", "UserID").startswith("node ")
+
+
+def test_the_check_shakes_hands_with_the_repository(settings: Settings, known: Certificates) -> None:
+    with repository(known) as taken:
+        syslog = known.settings(taken.port)
+        assert checkup._audit_repository(syslog, settings).endswith("takes messages over TLS")
+        stranger = syslog.model_copy(update={"certificate": None, "key": None})
+        with pytest.raises(OSError, match=r"."):  # an alert, or the reset that overtakes it
+            checkup._audit_repository(stranger, settings)
+    assert taken.frames == []
