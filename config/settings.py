@@ -18,6 +18,14 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
 
+class Tls(Section):
+    """Who we are and whom we trust on TLS connections: PEM files, systemd credentials for instance."""
+
+    certificate: Path  # ours, followed by what leads to its authority
+    key: Path  # its private key, not encrypted
+    ca: Path  # the certificates of the authorities that vouch for peers
+
+
 class Listener(Section):
     """The storage SCP that the PACS sends to."""
 
@@ -28,6 +36,7 @@ class Listener(Section):
     maximum_associations: Annotated[int, Field(ge=1, le=500)] = 25
     maximum_pdu_bytes: Annotated[int, Field(ge=4096, le=1 << 20)] = 131072
     network_timeout_s: Seconds = 60.0
+    tls: Tls | None = None  # with it nothing but TLS, and every peer shows a certificate
 
 
 class Storage(Section):
@@ -134,6 +143,8 @@ class Destination(Section):
     port: Annotated[int, Field(ge=1, le=65535)]
     senders: tuple[AeTitle, ...] = ()  # only studies that one of these AE titles sent; empty: every study
     commitment: bool = False  # an object is delivered once the destination has committed to keeping it
+    tls: Tls | None = None  # with it nothing but TLS
+    server_name: str | None = None  # that its certificate has to be for; None: `host`
 
 
 class Delivery(Section):

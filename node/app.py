@@ -17,7 +17,6 @@ from config.settings import Destination as Recipient
 from config.settings import Settings
 from db.session import Sessions, open_database
 from dicom_out.destination import CStoreDestination
-from dicom_out.scu import Peer
 from inference.bundle import Bundle, demonstration, load_bundle
 from inference.executor import SpawnedChild
 from inference.findings import QualityCode
@@ -29,6 +28,7 @@ from node.logs import blame
 from node.outgoing import call_overdue, park_unknown, send_due
 from node.processes import WorkerProcess
 from node.receive import Arrival, receive
+from node.tls import peer_of
 from node.worker import Worker
 
 if TYPE_CHECKING:
@@ -59,9 +59,8 @@ def open_bundle(settings: Settings) -> Bundle:
 
 
 def destination(settings: Settings, to: Recipient) -> CStoreDestination:
-    peer = Peer(to.ae_title, to.host, to.port)
     own = settings.listener.ae_title
-    return CStoreDestination(peer, calling_ae_title=own, timeout_s=settings.delivery.timeout_s)
+    return CStoreDestination(peer_of(to), calling_ae_title=own, timeout_s=settings.delivery.timeout_s)
 
 
 def in_process(settings: Settings) -> "InProcess":
@@ -146,7 +145,8 @@ def running(settings: Settings, workers: WorkerProcess | None = None) -> Iterato
         ticks.ticking(_ticks(settings, sessions, workers)),
         scp.listening(settings.listener, keep, reporting=scp.Reporting(reporters, report)) as port,
     ):
-        log.info("listening", extra={"ae_title": settings.listener.ae_title, "port": port})
+        secured = settings.listener.tls is not None
+        log.info("listening", extra={"ae_title": settings.listener.ae_title, "port": port, "tls": secured})
         yield port
 
 

@@ -7,13 +7,14 @@ from uuid import uuid4
 from rich.console import Console
 
 from config.load import BadConfig
-from config.settings import Settings
+from config.settings import Destination, Settings, Tls
 from db.session import DatabaseUnusable, installation_id
 from dicom_out.durable import write_durably
 from dicom_out.outcome import Outcome
-from dicom_out.scu import Peer, echo
+from dicom_out.scu import echo
 from inference.bundle import BadBundle
 from node import app
+from node.tls import peer_of, server_context
 
 EXPECTED = (OSError, DatabaseUnusable, BadBundle, BadConfig, RuntimeError)
 """What an unfit installation raises."""
@@ -31,9 +32,10 @@ def checkup(settings: Settings, screen: Console) -> bool:
         "database": partial(_database, settings),
         "models": partial(_models, settings),
     }
+    if settings.listener.tls is not None:
+        parts["TLS"] = partial(_certificate, settings.listener.tls)
     for destination in settings.delivery.destinations:
-        peer = Peer(destination.ae_title, destination.host, destination.port)
-        parts[f"destination {destination.name}"] = partial(_destination, settings, peer)
+        parts[f"destination {destination.name}"] = partial(_destination, settings, destination)
     fit = [_try(name, part, screen) for name, part in parts.items()]  # every part, also after a wrong one
     return all(fit)
 
@@ -72,7 +74,13 @@ def _models(settings: Settings) -> str:
     return "; ".join(f"{p.name} {p.version} ({p.digest[:12]})" for p in parts)
 
 
-def _destination(settings: Settings, peer: Peer) -> str:
+def _certificate(tls: Tls) -> str:
+    server_context(tls)
+    return f"{tls.certificate} and its key can be used"
+
+
+def _destination(settings: Settings, destination: Destination) -> str:
+    peer = peer_of(destination)
     result = echo(peer, calling_ae_title=settings.listener.ae_title)
     if result.outcome is not Outcome.STORED:
         raise Unfit(f"{peer.ae_title} at {peer.host}:{peer.port}: {result.answer}")

@@ -1,10 +1,13 @@
 """The storage SCP, and the ear for storage commitment reports: which associations and contexts it takes, and how it answers. All of pynetdicom's server side."""
 
 import logging
+import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from ssl import SSLContext, SSLSocket
+from threading import Thread
 from typing import Any, cast
 
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -33,17 +36,21 @@ from pydicom.uid import (
     SegmentationStorage,
 )
 from pynetdicom import AE, evt
+from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event
+from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 
 from config.settings import Listener
 from db.jobs import LostRace
 from db.session import DatabaseUnusable
 from dicom_out.commitment import PUSH_MODEL
 from dicom_out.identity import IMPLEMENTATION_CLASS_UID, implementation_version_name
+from dicom_out.scu import Connection, in_words
 from inference.annotations import LABEL_MAP_SEGMENTATION
 from node.receive import Arrival, NotStorable, OtherContent, WrongObject
 from node.status import StoreStatus
+from node.tls import server_context
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +89,61 @@ class Reporting:
     take: Callable[[int | None, Dataset, str], int]
 
 
+Handlers = list[tuple[Any, Any] | tuple[Any, Any, list[Any]]]
+
+
+class _Handler(RequestHandler):
+    """Gives an association our kind of socket; pynetdicom has no setting for it."""
+
+    def _create_association(self) -> Association:
+        association = super()._create_association()
+        association.dul.event_queue.get_nowait()  # Evt5, a connection is there: the next line tells it again
+        association.dul.socket = Connection(association, client_socket=self.request)
+        return association
+
+
+class _Server(ThreadedAssociationServer):
+    """Accepts and nothing else: what may wait for the peer waits in the peer's own thread, for a limited time."""
+
+    daemon_threads = True
+
+    def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
+        connection, address = cast("socket.socket", self.socket).accept()
+        if self.ssl_context is not None:
+            connection = self.ssl_context.wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False
+            )
+        return connection, address
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        request.settimeout(self.ae.network_timeout)
+        if isinstance(request, SSLSocket):
+            try:
+                request.do_handshake()
+            except OSError as error:
+                log.warning("TLS refused", extra={"address": client_address[0], "reason": in_words(error)})
+                self.shutdown_request(request)
+                return
+        super().finish_request(request, client_address)
+
+
+class _Entity(AE):
+    """An application entity that listens with such a server."""
+
+    def serve(self, address: tuple[str, int], context: SSLContext | None, handlers: Handlers) -> int:
+        """Listen until `shutdown`; gives the port."""
+        server = self.make_server(
+            address,
+            ssl_context=context,
+            evt_handlers=cast("Any", handlers),
+            server_class=_Server,
+            request_handler=_Handler,
+        )
+        self._servers.append(server)
+        Thread(target=server.serve_forever, name="listener", daemon=True).start()
+        return int(server.server_address[1])
+
+
 @contextmanager
 def listening(
     settings: Listener,
@@ -91,7 +153,7 @@ def listening(
     reporting: Reporting | None = None,
 ) -> Iterator[int]:
     """A storage and verification SCP for as long as the block runs; gives the port it listens on."""
-    ae = AE(ae_title=settings.ae_title)
+    ae = _Entity(ae_title=settings.ae_title)
     ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     ae.implementation_version_name = implementation_version_name(version("sedas-node"))
     ae.require_called_aet = True
@@ -102,7 +164,7 @@ def listening(
     ae.add_supported_context(VERIFICATION, list(UNCOMPRESSED))
     for sop_class, transfer_syntaxes in contexts.items():
         ae.add_supported_context(sop_class, list(transfer_syntaxes))
-    handlers: list[tuple[Any, Any] | tuple[Any, Any, list[Any]]] = [
+    handlers: Handlers = [
         (evt.EVT_C_STORE, on_c_store, [keep]),
         (evt.EVT_C_ECHO, on_c_echo),
         (evt.EVT_REJECTED, on_rejected),
@@ -111,9 +173,9 @@ def listening(
         # The peer reports as its SCP.
         ae.add_supported_context(PUSH_MODEL, list(UNCOMPRESSED), scu_role=False, scp_role=True)
         handlers.append((evt.EVT_N_EVENT_REPORT, on_report, [reporting]))
-    server = ae.start_server((settings.host, settings.port), block=False, evt_handlers=handlers)
+    context = None if settings.tls is None else server_context(settings.tls)
     try:
-        yield int(cast("Any", server).socket.getsockname()[1])  # a server that does not block is never None
+        yield ae.serve((settings.host, settings.port), context, handlers)
     finally:
         ae.shutdown()
 

@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 from tests.statement.document import table
 
 EXAMPLE = ROOT / "config" / "example.toml"
-_OF_DIMSE = ("listener", "delivery", "delivery.destinations")
+_OF_DIMSE = ("listener", "listener.tls", "delivery", "delivery.destinations", "delivery.destinations.tls")
 _AE_TITLE = get_args(AeTitle)[1].pattern
 _HEADS = ("Parameter", "Meaning", "Default", "Allowed")
 
@@ -51,7 +51,7 @@ def _section_in(annotation: Any) -> type[BaseModel] | None:
 
 def _meaning(section: str, key: str) -> str:
     """The comment beside the key in the example file; empty where it has none."""
-    heading = rf"^\[+{re.escape(section)}\]+.*?"
+    heading = rf"^(?:# )?\[+{re.escape(section)}\]+.*?"
     found = re.search(
         rf"{heading}^(?:# )?{key} = [^\n]*?(?:  +# (?P<words>[^\n]*))?$",
         EXAMPLE.read_text(),

@@ -1,5 +1,6 @@
 """Configuration: read once, refused as a whole."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,16 @@ def test_the_example_names_every_setting_with_its_default() -> None:
     text = EXAMPLE.read_text()
     for section, kind in Settings.model_fields.items():
         for key in type(getattr(default, section)).model_fields:
-            assert f"{key} = " in text or f"[[{section}.{key}]]" in text, f"{section}.{key} of {kind}"
+            assert f"{key} = " in text or f"[{section}.{key}]" in text, f"{section}.{key} of {kind}"
+
+
+def test_what_the_example_leaves_out_can_be_taken_in(tmp_path: Path) -> None:
+    text = re.sub(r"^# (?=\[|\w+ = )", "", EXAMPLE.read_text(), flags=re.MULTILINE)
+    taken = load(_file(tmp_path, text), {})
+    (destination,) = taken.delivery.destinations
+    assert taken.listener.tls is not None
+    assert destination.tls == taken.listener.tls
+    assert destination.server_name == "pacs.example"
 
 
 def _file(folder: Path, text: str) -> Path:
