@@ -1,10 +1,11 @@
 """Every setting of a node, with its bounds beside it; frozen, and refused as a whole when one is wrong."""
 
 from enum import StrEnum
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, StringConstraints, model_validator
 
 # PS3.5 6.2: at most 16 characters of the default repertoire, no backslash, no control character.
 AeTitle = Annotated[
@@ -33,10 +34,23 @@ class Listener(Section):
     host: str = "0.0.0.0"  # noqa: S104 - a listener beside a PACS listens
     port: Port = 11112  # 0: any free port, printed at start
     calling_ae_titles: tuple[AeTitle, ...] = ()  # the peers that may associate; nobody else
+    caller_addresses: dict[
+        AeTitle, tuple[IPvAnyNetwork, ...]
+    ] = {}  # whence; a title not named: from anywhere
     maximum_associations: Annotated[int, Field(ge=1, le=500)] = 25
     maximum_pdu_bytes: Annotated[int, Field(ge=4096, le=1 << 20)] = 131072
+    maximum_object_bytes: Annotated[int, Field(ge=1 << 20)] = 1 << 28
     network_timeout_s: Seconds = 60.0
     tls: Tls | None = None  # with it nothing but TLS, and every peer shows a certificate
+
+    def admits(self, ae_title: str, address: str) -> bool:
+        """May one who calls by this title, if the title is let in at all, call from that IP address?"""
+        if ae_title not in self.caller_addresses:
+            return True
+        caller = ip_address(address)
+        if isinstance(caller, IPv6Address):
+            caller = caller.ipv4_mapped or caller
+        return any(caller in network for network in self.caller_addresses[ae_title])
 
 
 class Storage(Section):
@@ -185,3 +199,11 @@ class Settings(Section):
     results: Results = Results()
     delivery: Delivery = Delivery()
     ticks: Ticks = Ticks()
+
+    @model_validator(mode="after")
+    def _addresses_are_of_callers(self) -> "Settings":
+        reporters = {d.ae_title for d in self.delivery.destinations if d.commitment}
+        callers = {*self.listener.calling_ae_titles, *reporters}
+        if strangers := sorted(self.listener.caller_addresses.keys() - callers):
+            raise ValueError(f"listener.caller_addresses names {', '.join(strangers)}, who may not associate")
+        return self

@@ -3,7 +3,9 @@
 A peer's fault is never an exception here: it is the outcome of the files that it concerns.
 """
 
+import errno
 import socket
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -30,6 +32,7 @@ from dicom_out.identity import IMPLEMENTATION_CLASS_UID, implementation_version_
 from dicom_out.outcome import Outcome, SendResult, result_of, unreadable
 
 MAX_PDU = 131072
+LONGEST_PDU = 1 << 20  # that is read at all; no setting allows a longer one
 TIMEOUT_S = 60.0
 NOTICED_WITHIN_S = 5.0
 MOST_CONTEXTS = 128  # PS3.8 9.3.2.2: odd identifiers from 1 to 255
@@ -207,16 +210,34 @@ class NoConnection(Exception):
 
 
 class Connection(AssociationSocket):
-    """The socket of an association, of ours or of a peer's: closed for certain, and TLS that ended says why."""
+    """The socket of an association, of ours or of a peer's: no peer holds it for ever, and TLS that ended says why."""
 
     alert = ""  # in TLS 1.3 a peer refuses our certificate only after the handshake
 
     def recv(self, nr_bytes: int) -> bytearray:
+        """So many bytes, or fewer where the peer is gone; all of them within the network timeout, not each.
+
+        Raises OSError, TimeoutError when it is over.
+        """
+        connection = cast("socket.socket", self.socket)
+        if nr_bytes > LONGEST_PDU:
+            raise OSError(errno.EMSGSIZE, f"a PDU of {nr_bytes} bytes")
+        limit = self.assoc.network_timeout
+        until = None if limit is None else time.monotonic() + limit
+        received = bytearray()
         try:
-            return super().recv(nr_bytes)
+            while len(received) < nr_bytes:
+                if until is not None:
+                    connection.settimeout(max(until - time.monotonic(), 0.001))
+                part = connection.recv(min(nr_bytes - len(received), 65536))
+                if not part:
+                    break
+                received += part
+            connection.settimeout(limit)
         except SSLError as error:
             self.alert = in_words(error)
             raise
+        return received
 
     def _shutdown_socket(self) -> None:
         """pynetdicom 3.0.4 leaves a socket open whose peer is gone already, or never was there."""

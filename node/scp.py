@@ -9,6 +9,7 @@ from importlib.metadata import version
 from ssl import SSLContext, SSLSocket
 from threading import Thread
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filebase import DicomBytesIO
@@ -39,6 +40,8 @@ from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event
+from pynetdicom.pdu import P_DATA_TF
+from pynetdicom.pdu_primitives import A_ASSOCIATE
 from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 
 from config.settings import Listener
@@ -56,6 +59,9 @@ log = logging.getLogger(__name__)
 
 Keep = Callable[[bytes, Arrival], object]
 """Makes a DICOM file durable; raises NotStorable, or OSError or DatabaseUnusable when it cannot now."""
+
+CALLING_TITLE_NOT_RECOGNIZED = (1, 1, 3)  # PS3.8 9.3.4: permanent, of the service user
+SPARE_CONNECTIONS = 32  # that have not asked for an association yet
 
 VERIFICATION = UID("1.2.840.10008.1.1")  # PS3.4 annex A: C-ECHO
 UNCOMPRESSED = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian)
@@ -106,6 +112,11 @@ class _Server(ThreadedAssociationServer):
     """Accepts and nothing else: what may wait for the peer waits in the peer's own thread, for a limited time."""
 
     daemon_threads = True
+    request_queue_size = 128  # more than may come while one is accepted
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._shaking_hands: set[Any] = set()
 
     def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
         connection, address = cast("socket.socket", self.socket).accept()
@@ -115,20 +126,43 @@ class _Server(ThreadedAssociationServer):
             )
         return connection, address
 
+    def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002 - socketserver's
+        """Is there room for another connection, beside as many as may become associations?"""
+        if (
+            len(self.active_associations) + len(self._shaking_hands)
+            < self.ae.maximum_associations + SPARE_CONNECTIONS
+        ):
+            return True
+        log.warning("too many connections", extra={"address": client_address[0]})
+        return False
+
     def finish_request(self, request: Any, client_address: Any) -> None:
         request.settimeout(self.ae.network_timeout)
         if isinstance(request, SSLSocket):
+            self._shaking_hands.add(request)
             try:
                 request.do_handshake()
             except OSError as error:
                 log.warning("TLS refused", extra={"address": client_address[0], "reason": in_words(error)})
                 self.shutdown_request(request)
                 return
+            finally:
+                self._shaking_hands.discard(request)
         super().finish_request(request, client_address)
 
 
 class _Entity(AE):
     """An application entity that listens with such a server."""
+
+    @property
+    def active_associations(self) -> list[Association]:
+        """Those that have asked for something; silent connections take nobody's place."""
+        return [a for a in super().active_associations if a.requestor.primitive is not None]
+
+    def shutdown(self) -> None:
+        for connection in super().active_associations:
+            connection.abort()
+        super().shutdown()
 
     def serve(self, address: tuple[str, int], context: SSLContext | None, handlers: Handlers) -> int:
         """Listen until `shutdown`; gives the port."""
@@ -142,6 +176,36 @@ class _Entity(AE):
         self._servers.append(server)
         Thread(target=server.serve_forever, name="listener", daemon=True).start()
         return int(server.server_address[1])
+
+
+class Sizes:
+    """The sizes of the data sets that come, one at a time on each association; beyond the maximum nothing is kept.
+
+    pynetdicom gathers a data set in memory, however long it is.
+    """
+
+    def __init__(self, maximum: int) -> None:
+        self.maximum = maximum
+        self._coming: WeakKeyDictionary[Association, int] = WeakKeyDictionary()
+        self._last: WeakKeyDictionary[Association, int] = WeakKeyDictionary()
+
+    def count(self, event: Event) -> None:
+        """Take the fragments of a PDU into account, and empty those that are too many (PS3.8 E.2)."""
+        if not isinstance(event.pdu, P_DATA_TF):
+            return
+        for fragment in event.pdu.presentation_data_value_items:
+            content = fragment.presentation_data_value or b""
+            size = self._coming.get(event.assoc, 0) + len(content) - 1
+            if size > self.maximum:
+                fragment.presentation_data_value = content[:1]
+            is_last = bool(content) and content[0] & 2
+            self._coming[event.assoc] = 0 if is_last else size
+            if is_last:
+                self._last[event.assoc] = size
+
+    def of_last(self, association: Association) -> int:
+        """The size in bytes of the data set that came last."""
+        return self._last.get(association, 0)
 
 
 @contextmanager
@@ -160,12 +224,15 @@ def listening(
     ae.require_calling_aet = [*settings.calling_ae_titles, *(reporting.ae_titles if reporting else ())]
     ae.maximum_associations = settings.maximum_associations
     ae.maximum_pdu_size = settings.maximum_pdu_bytes
-    ae.network_timeout = settings.network_timeout_s
+    ae.network_timeout = ae.acse_timeout = settings.network_timeout_s
     ae.add_supported_context(VERIFICATION, list(UNCOMPRESSED))
     for sop_class, transfer_syntaxes in contexts.items():
         ae.add_supported_context(sop_class, list(transfer_syntaxes))
+    sizes = Sizes(settings.maximum_object_bytes)
     handlers: Handlers = [
-        (evt.EVT_C_STORE, on_c_store, [keep]),
+        (evt.EVT_REQUESTED, on_requested, [settings]),
+        (evt.EVT_PDU_RECV, sizes.count),
+        (evt.EVT_C_STORE, on_c_store, [keep, sizes]),
         (evt.EVT_C_ECHO, on_c_echo),
         (evt.EVT_REJECTED, on_rejected),
     ]
@@ -180,7 +247,7 @@ def listening(
         ae.shutdown()
 
 
-def on_c_store(event: Event, keep: Keep) -> Dataset:
+def on_c_store(event: Event, keep: Keep, sizes: Sizes) -> Dataset:
     sender = event.assoc.requestor.ae_title
     request = cast("C_STORE", event.request)
     arrival = Arrival(
@@ -189,6 +256,9 @@ def on_c_store(event: Event, keep: Keep) -> Dataset:
         sop_instance_uid=str(request.AffectedSOPInstanceUID),
     )
     facts = {"sender": sender, "sop_instance_uid": arrival.sop_instance_uid}
+    if (size := sizes.of_last(event.assoc)) > sizes.maximum:
+        log.warning("object too long", extra={**facts, "bytes": size})
+        return _answer(StoreStatus.OUT_OF_RESOURCES, f"longer than {sizes.maximum} bytes")
     try:
         keep(_as_file(event, arrival), arrival)
     except NotStorable as error:
@@ -222,6 +292,18 @@ def on_c_echo(event: Event) -> int:
 
 def on_report(event: Event, reporting: Reporting) -> tuple[int, None]:
     return reporting.take(event.event_type, event.event_information, event.assoc.requestor.ae_title), None
+
+
+def on_requested(event: Event, settings: Listener) -> None:
+    """Reject a known title from an address that is not its own; titles are pynetdicom's to check (PS3.8 9.3.4)."""
+    requestor = event.assoc.requestor
+    title = cast("A_ASSOCIATE", requestor.primitive).calling_ae_title or ""
+    if settings.admits(title, requestor.address):
+        return
+    facts = {"sender": title, "address": requestor.address, "reason": "not one of its addresses"}
+    log.warning("association rejected", extra=facts)
+    event.assoc.acse.send_reject(*CALLING_TITLE_NOT_RECOGNIZED)
+    event.assoc.kill()  # once it is sent
 
 
 def on_rejected(event: Event) -> None:

@@ -95,10 +95,13 @@ def _answered() -> Iterator[tuple[str, str, str]]:
     for when, failure in _FAILURES.items():
         status = StoreStatus(_answer(failure))
         yield f"{status:04X}", when, _SENDER[status]
+    status = StoreStatus(_answer(None, is_longer=True))
+    advice = "do not repeat, unless the limit is raised"
+    yield f"{status:04X}", "The data set is longer than `listener.maximum_object_bytes`", advice
     yield f"{UNFORESEEN:04X}", "A fault of the node itself", "send it again later"
 
 
-def _answer(failure: Exception | None) -> int:
+def _answer(failure: Exception | None, *, is_longer: bool = False) -> int:
     """What the node's own handler answers to a C-STORE that meets with this failure."""
 
     def keep(_: bytes, __: Arrival) -> None:
@@ -111,7 +114,8 @@ def _answer(failure: Exception | None) -> int:
         request=SimpleNamespace(AffectedSOPInstanceUID="1.2.3"),
         encoded_dataset=lambda *, include_meta: b"",  # noqa: ARG005
     )
-    return int(scp.on_c_store(cast("Any", event), keep).Status)
+    sizes = SimpleNamespace(maximum=1, of_last=lambda _: 1 + is_longer)
+    return int(scp.on_c_store(cast("Any", event), keep, cast("Any", sizes)).Status)
 
 
 def _received() -> Iterator[tuple[str, str, str, str]]:
