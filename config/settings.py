@@ -58,6 +58,7 @@ class Storage(Section):
 
     folder: Path = Path("/var/lib/sedas-node")
     database_url: str | None = None  # None: SQLite in `folder`
+    minimum_free_bytes: Annotated[int, Field(ge=0)] = 2_000_000_000  # on the disk of `folder`
 
     @property
     def spool(self) -> Path:

@@ -29,6 +29,7 @@ from node.outgoing import call_overdue, park_unknown, send_due
 from node.processes import WorkerProcess
 from node.receive import Arrival, receive
 from node.tls import peer_of
+from node.watermark import Watermark
 from node.worker import Worker
 
 if TYPE_CHECKING:
@@ -134,7 +135,10 @@ def running(settings: Settings, workers: WorkerProcess | None = None) -> Iterato
         raise BadConfig("listener.calling_ae_titles: is empty, so that nobody could send; name the PACS")
     sessions = open_sessions(settings)
 
+    watermark = Watermark(settings.storage.folder, settings.storage.minimum_free_bytes)
+
     def keep(content: bytes, arrival: Arrival) -> None:
+        watermark.check()
         receive(content, arrival, spool=settings.storage.spool, sessions=sessions, now=now())
 
     def report(event_type: int | None, information: Dataset, sender: str) -> int:

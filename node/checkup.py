@@ -15,8 +15,9 @@ from dicom_out.scu import echo
 from inference.bundle import BadBundle
 from node import app
 from node.tls import peer_of, server_context
+from node.watermark import NoRoom, Watermark
 
-EXPECTED = (OSError, DatabaseUnusable, BadBundle, BadConfig, RuntimeError)
+EXPECTED = (OSError, DatabaseUnusable, BadBundle, BadConfig, NoRoom, RuntimeError)
 """What an unfit installation raises."""
 
 
@@ -60,6 +61,7 @@ def _storage(settings: Settings) -> str:
     for folder in (settings.storage.spool, settings.storage.outbox):
         folder.mkdir(parents=True, exist_ok=True)
         write_durably(b"", folder / f"check-{uuid4()}").unlink()
+    Watermark(settings.storage.folder, settings.storage.minimum_free_bytes).check()
     return f"{settings.storage.folder} can be written"
 
 

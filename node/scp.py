@@ -54,11 +54,12 @@ from inference.annotations import LABEL_MAP_SEGMENTATION
 from node.receive import Arrival, NotStorable, OtherContent, WrongObject
 from node.status import StoreStatus
 from node.tls import server_context
+from node.watermark import NoRoom
 
 log = logging.getLogger(__name__)
 
 Keep = Callable[[bytes, Arrival], object]
-"""Makes a DICOM file durable; raises NotStorable, or OSError or DatabaseUnusable when it cannot now."""
+"""Makes a DICOM file durable; raises NotStorable, or NoRoom, OSError or DatabaseUnusable when it cannot now."""
 
 CALLING_TITLE_NOT_RECOGNIZED = (1, 1, 3)  # PS3.8 9.3.4: permanent, of the service user
 SPARE_CONNECTIONS = 32  # that have not asked for an association yet
@@ -264,6 +265,8 @@ def on_c_store(event: Event, keep: Keep, sizes: Sizes) -> Dataset:
     except NotStorable as error:
         log.warning("object refused", extra={**facts, "reason": str(error)})
         return _answer(_status_of(error), str(error))
+    except NoRoom:  # which the log hears of once, and not for every object
+        return _answer(StoreStatus.OUT_OF_RESOURCES, "disk nearly full, send again later")
     except (OSError, DatabaseUnusable, LostRace) as error:
         log.error("cannot store", extra={**facts, "reason": getattr(error, "strerror", None) or str(error)})
         return _answer(StoreStatus.OUT_OF_RESOURCES, "cannot store now, send again later")

@@ -1,6 +1,7 @@
 """The listener and a sender, over TCP: who may associate, what is accepted, which status is answered."""
 
 import errno
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,6 +79,20 @@ def test_pixel_data_that_is_too_short_is_not_understood(
     ds.PixelData = ds.PixelData[: len(ds.PixelData) // 2]
     assert _store(port, ds) == StoreStatus.CANNOT_UNDERSTAND
     assert list(settings.storage.spool.rglob("*")) == []
+
+
+def test_a_disk_that_is_nearly_full_takes_nothing(
+    settings: Settings, slices: list[Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    storage = settings.storage.model_copy(update={"minimum_free_bytes": 1 << 60})
+    with app.running(settings.model_copy(update={"storage": storage})) as port:
+        for file in slices[:2]:
+            assert _store(port, dcmread(file)) == StoreStatus.OUT_OF_RESOURCES
+    assert not settings.storage.spool.exists()
+    told = [
+        r.getMessage() for r in caplog.records if r.name.startswith("node.") and r.levelno >= logging.WARNING
+    ]
+    assert told == ["disk nearly full, nothing is taken in"]
 
 
 def test_other_content_under_a_known_uid_is_answered_so(port: int, slices: list[Path]) -> None:

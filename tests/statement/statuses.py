@@ -13,10 +13,12 @@ from dicom_out.outcome import Outcome, outcome_of
 from node import scp
 from node.receive import Arrival, NotStorable, OtherContent, WrongObject
 from node.status import EventStatus, StoreStatus
+from node.watermark import NoRoom
 from tests.statement.document import table
 
 _FAILURES: dict[str, Exception | None] = {
     "The object is on disk and in the database. Also when it was there before, or is a result of this node": None,
+    "Less than `storage.minimum_free_bytes` is free on the disk": NoRoom("little"),
     "The disk does not take it (full, read-only, gone)": OSError(errno.ENOSPC, "No space left on device"),
     "Another process changed the study at that moment": LostRace("changed"),
     "The database cannot be reached": DatabaseUnusable("no answer"),
