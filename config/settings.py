@@ -65,6 +65,10 @@ class Storage(Section):
         return self.folder / "spool"
 
     @property
+    def quarantine(self) -> Path:
+        return self.folder / "quarantine"
+
+    @property
     def outbox(self) -> Path:
         return self.folder / "outbox"
 
@@ -75,6 +79,13 @@ class Storage(Section):
     @property
     def sqlite(self) -> Path:
         return self.folder / "sedas-node.sqlite"
+
+
+class Quarantine(Section):
+    """How much of what was refused is kept, for a person to look at; the oldest goes first."""
+
+    maximum_bytes: Annotated[int, Field(ge=0)] = 1_000_000_000  # 0: nothing is kept
+    maximum_age_days: Annotated[float, Field(gt=0)] = 30.0
 
 
 class Completion(Section):
@@ -192,6 +203,7 @@ class Ticks(Section):
 class Settings(Section):
     listener: Listener = Listener()
     storage: Storage = Storage()
+    quarantine: Quarantine = Quarantine()
     completion: Completion = Completion()
     eligibility: Eligibility = Eligibility()
     inference: Inference = Inference()

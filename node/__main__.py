@@ -17,6 +17,7 @@ from db.session import DatabaseUnusable
 from dicom_out.rejection import Reason
 from inference.bundle import BadBundle
 from node import app, interventions, listing, withdrawal
+from node import quarantine as refused
 from node.checkup import checkup
 from node.choice import NotAnalysable
 from node.commission import commission as run_commission
@@ -221,6 +222,31 @@ def withdraw(
     else:
         withdrawn = withdrawal.withdraw_model(sessions, model or "", reason, settings, now=app.now())
     screen.print(f"withdrawn: job {', '.join(map(str, withdrawn))}; see sedas-node jobs for the notes")
+
+
+@cli.command()
+def quarantine(
+    number: Annotated[
+        int | None, typer.Argument(metavar="[OBJECT]", help="Show this one: its number in the list.")
+    ] = None,
+    release: Annotated[
+        bool, typer.Option("--release", help="Try to take it in again, after an update say.")
+    ] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List, show or release objects that were refused: the reason, the sender and where the bytes lie."""
+    settings = load(config)
+    sessions = app.open_existing(settings)
+    if number is None:
+        if release:
+            raise CannotIntervene("name the OBJECT to release")
+        refused.print_all(settings, sessions, screen, as_json=as_json)
+    elif release:
+        refused.release(settings, sessions, number, now=app.now())
+        screen.print(f"object {number} is taken in")
+    else:
+        refused.print_one(settings, sessions, screen, number, as_json=as_json)
 
 
 @cli.command()

@@ -27,7 +27,8 @@ from node.leases import expire_leases
 from node.logs import blame
 from node.outgoing import call_overdue, park_unknown, send_due
 from node.processes import WorkerProcess
-from node.receive import Arrival, receive
+from node.quarantine import prune, put_aside
+from node.receive import Arrival, NotStorable, receive
 from node.tls import peer_of
 from node.watermark import Watermark
 from node.worker import Worker
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from inference.analyse import InProcess
 
 log = logging.getLogger(__name__)
+
+PRUNING_S = 3600.0
 
 
 def now() -> datetime:
@@ -139,7 +142,11 @@ def running(settings: Settings, workers: WorkerProcess | None = None) -> Iterato
 
     def keep(content: bytes, arrival: Arrival) -> None:
         watermark.check()
-        receive(content, arrival, spool=settings.storage.spool, sessions=sessions, now=now())
+        try:
+            receive(content, arrival, spool=settings.storage.spool, sessions=sessions, now=now())
+        except NotStorable as error:
+            put_aside(content, arrival, str(error), settings, sessions, now=now())
+            raise
 
     def report(event_type: int | None, information: Dataset, sender: str) -> int:
         return hear(sessions, settings.delivery, event_type, information, sender, now=now())
@@ -178,10 +185,14 @@ def _ticks(
         forgo(sessions, {to.name for to in recipients if not to.commitment}, now=now())
         call_overdue(sessions, settings.delivery, now=now())
 
+    def old_quarantine() -> None:
+        prune(settings, sessions, now=now())
+
     every: dict[str, tuple[ticks.Tick, float]] = {
         "completion": (completion, rules.completion_s),
         "leases": (leases, rules.leases_s),
         "late deliveries": (late_deliveries, rules.leases_s),
+        "quarantine": (old_quarantine, PRUNING_S),
     }
     for to in recipients:
         every[f"delivery to {to.name}"] = (partial(delivery, to, destination(settings, to)), rules.delivery_s)

@@ -11,6 +11,8 @@ from threading import Thread
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
+from pydicom.config import IGNORE
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_file_meta_info
@@ -278,7 +280,9 @@ def _as_file(event: Event, arrival: Arrival) -> bytes:
     """The data set as it came, behind a file meta that is the same in every version of this software."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = UID(arrival.sop_class_uid)
-    meta.MediaStorageSOPInstanceUID = UID(arrival.sop_instance_uid)
+    meta.add(  # as it was named; whether it is a UID is not asked here
+        DataElement("MediaStorageSOPInstanceUID", "UI", arrival.sop_instance_uid, validation_mode=IGNORE)
+    )
     meta.TransferSyntaxUID = event.context.transfer_syntax
     meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
     meta.ImplementationVersionName = "SEDAS"

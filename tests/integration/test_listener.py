@@ -13,6 +13,7 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 
 from config.settings import Settings
+from db import quarantine
 from db.session import DatabaseUnusable
 from inference.phantom import chest, write_study
 from node import app, scp
@@ -100,6 +101,31 @@ def test_other_content_under_a_known_uid_is_answered_so(port: int, slices: list[
     assert _store(port, ds) == StoreStatus.SUCCESS
     ds.PixelData = bytes(len(ds.PixelData))
     assert _store(port, ds) == StoreStatus.OTHER_CONTENT_UNDER_KNOWN_UID
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
+def test_what_is_refused_is_quarantined(port: int, slices: list[Path], settings: Settings) -> None:
+    kept, changed, cut, path_like = (dcmread(slices[2]) for _ in range(4))
+    changed.PixelData = bytes(len(changed.PixelData))
+    cut.SOPInstanceUID = f"{kept.SOPInstanceUID}.1"
+    cut.PixelData = cut.PixelData[:100]
+    path_like.SOPInstanceUID = "../../../etc/passwd"
+    path_like.StudyInstanceUID = "../.."
+    assert [_store(port, ds) for ds in (kept, changed, cut, path_like)] == [
+        StoreStatus.SUCCESS,
+        StoreStatus.OTHER_CONTENT_UNDER_KNOWN_UID,
+        StoreStatus.CANNOT_UNDERSTAND,
+        StoreStatus.CANNOT_UNDERSTAND,
+    ]
+    with app.open_existing(settings)() as session:
+        rows = quarantine.every(session)
+    assert [row.calling_ae_title for row in rows] == ["PACS"] * 3
+    assert ["known with other content" in rows[0].reason, "bytes short" in rows[1].reason] == [True, True]
+    assert rows[2].sop_instance_uid == "../../../etc/passwd"
+    folder = settings.storage.quarantine
+    assert {path.name for path in folder.iterdir()} == {f"{row.sha256}.dcm" for row in rows}
+    assert dcmread(folder / f"{rows[0].sha256}.dcm").PixelData == changed.PixelData
+    assert len(list(settings.storage.spool.rglob("*.dcm"))) == 1
 
 
 def test_a_class_that_is_not_offered_is_not_accepted(port: int, slices: list[Path]) -> None:
