@@ -157,6 +157,8 @@ class Results(Section):
 
     segmentation: bool = False  # a Segmentation of lungs and target, in the scored slices
     key_objects: bool = False  # a Key Object Selection of the key slices
+    parametric_map: bool = False  # the Grad-CAM of the key slices in numbers
+    presentation_state: bool = False  # window, outline and result over the key slices themselves
     abstentions: Literal["send", "keep"] = "send"  # results without a number
 
 

@@ -53,6 +53,16 @@ def begin_due(session: Session, destination: str, *, now: datetime) -> Sequence[
     return due
 
 
+def left_nothing(delivery: Delivery) -> None:
+    """The last attempt did not reach the destination, or was refused there."""
+    delivery.futile += 1
+
+
+def may_be_there(delivery: Delivery) -> bool:
+    """Has the destination the object, as far as we know? One that went out without an answer may be there."""
+    return delivery.attempts > delivery.futile
+
+
 def begin_requests(session: Session, destination: str, *, now: datetime) -> Sequence[Delivery]:
     """Deliveries that the destination is to be asked about; the request counts from here."""
     due = _at(session, destination, DeliveryState.UNCONFIRMED, now=now)

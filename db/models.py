@@ -267,6 +267,9 @@ class Delivery(Base):
     state: Mapped[DeliveryState] = mapped_column(_words(DeliveryState, "state"))
     opened_at: Mapped[datetime]
     attempts: Mapped[int] = mapped_column(default=0)  # to send it, counted before the wire is touched
+    futile: Mapped[int] = mapped_column(
+        default=0, server_default="0"
+    )  # of these, those known to have left nothing there
     requests: Mapped[int] = mapped_column(default=0, server_default="0")  # for commitment
     next_attempt_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]

@@ -14,6 +14,7 @@ from dicom_out.lettering import lettered
 from dicom_out.references import slab
 from dicom_out.render import STRENGTH, WINDOW_LEVEL_HU, WINDOW_WIDTH_HU, picture
 from dicom_out.secondary import Numbering, derive, secondary_capture
+from dicom_out.statements import in_sentences
 from inference.findings import Analysis, ScoredSlice
 
 MOST_KEY_SLICES = 5
@@ -93,17 +94,18 @@ def _place(ds: Dataset, source: Dataset) -> None:
 
 def _describe(ds: Dataset, analysis: Analysis, scored: ScoredSlice) -> None:
     words = caption(analysis, scored)
-    number = "" if scored.instance_number is None else f", slice {scored.instance_number}"
     explained = "Grad-CAM" if scored.heat is not None else "target"
     ds.SeriesDescription = f"{HEADING} {explained}"
-    ds.ImageComments = ". ".join((" - ".join(words.warning), *words.model, "; ".join(words.result) + number))
+    ds.ImageComments = in_sentences((" - ".join(words.warning), *words.model, "; ".join(words.result)))
 
 
 def _derivation(scored: ScoredSlice) -> str:
-    window = f"CT in window level {WINDOW_LEVEL_HU:.0f} HU, width {WINDOW_WIDTH_HU:.0f} HU"
+    shown = f"CT in window level {WINDOW_LEVEL_HU:.0f} HU, width {WINDOW_WIDTH_HU:.0f} HU"
+    if scored.lesion.any():
+        shown += ", with the outline of the target"
     if scored.heat is None:
-        return f"{window}, with the outline of the target; nothing was scored."
+        return f"{shown}; nothing was scored."
     return (
-        f"{window}, with the Grad-CAM heat of an average of {len(scored.source_uids)} slices over it: "
+        f"{shown}, with the Grad-CAM heat of an average of {len(scored.source_uids)} slices over it: "
         f"blue is low, red is high on one scale for the whole study; opacity is {STRENGTH:.2f} times the heat."
     )

@@ -16,7 +16,7 @@ from dicom_out.card_layout import Fact, Note, Refusal, Score, Words, card_pictur
 from dicom_out.header import SourceSeries
 from dicom_out.identity import Kind, Provenance, ResultName
 from dicom_out.secondary import Numbering, derive, secondary_capture
-from dicom_out.statements import NOT_REVIEWED, ascii_text, model_statements, percent, selection
+from dicom_out.statements import NOT_REVIEWED, ascii_text, in_sentences, model_statements, percent, selection
 from dicom_out.views import View, views
 from inference.findings import Analysis, Label, ScoredSlice, SlicePolicy
 
@@ -176,5 +176,4 @@ def _in_words(said: Words) -> str:
             result = (headline, *reasons)
         case Score() as score:
             result = (f"{score.label}: {score.number}, {', '.join((*score.notes, score.threshold_words))}",)
-    sentences = (said.warning, *(note.text for note in said.notes), *result)
-    return " ".join(f"{sentence.rstrip('.')}." for sentence in sentences)
+    return in_sentences((said.warning, *(note.text for note in said.notes), *result))

@@ -91,6 +91,9 @@ ILLUSTRATION = Code("121200", "DCM", "Illustration of ROI")  # CID 7003
 GRAD_CAM = Code("130403", "DCM", "Gradient-weighted class activation")  # CID 217
 SOURCE_IMAGE = Code("121322", "DCM", "Source image for image processing operation")  # CID 7202
 
+# maps
+NO_UNITS = Code("1", "UCUM", "no units")
+
 # segments and key objects
 ANATOMICAL_STRUCTURE = Code("91723000", "SCT", "Anatomical Structure")  # CID 7150
 ABNORMAL_STRUCTURE = Code("49755003", "SCT", "Morphologically Abnormal Structure")  # CID 7150

@@ -21,9 +21,10 @@ ELSEWHERE = (
 _LISTS = (
     "CurrentRequestedProcedureEvidenceSequence",
     "PertinentOtherEvidenceSequence",
-    "ReferencedSeriesSequence",  # Common Instance Reference, PS3.3 C.12.2
+    "ReferencedSeriesSequence",  # Common Instance Reference, PS3.3 C.12.2; of a presentation state, C.11.11
     "StudiesContainingOtherReferencedInstancesSequence",
 )
+_HELD = ("ReferencedSOPSequence", "ReferencedInstanceSequence", "ReferencedImageSequence")
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def _listings(ds: Dataset) -> Iterator[_Listing]:
             study = str(item.get("StudyInstanceUID", own))
             for series in item.get("ReferencedSeriesSequence") or (item,):
                 uid = str(series.get("SeriesInstanceUID", ""))
-                held = series.get("ReferencedSOPSequence") or series.get("ReferencedInstanceSequence") or ()
+                held = next((series[k].value for k in _HELD if k in series), ())
                 for reference in held:
                     instance = str(reference.get("ReferencedSOPInstanceUID", ""))
                     yield _Listing(keyword, instance, uid, study)

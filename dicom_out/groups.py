@@ -125,7 +125,7 @@ def _images(slices: Sequence[ScoredSlice]) -> str:
 
 
 def _in_reading_order(group: Group) -> None:
-    """What was asked, and of which images, before the answer; references, which many viewers leave out, after it."""
+    """What was asked, of which images, why there is no answer, the answer; references, which many viewers leave out, last."""
     asked = {code.value for code in (codes.QUESTION, codes.SLICES_OF_TARGET, codes.SERIES_INSTANCE_UID)}
 
     def place(item: Dataset) -> int:
@@ -133,7 +133,9 @@ def _in_reading_order(group: Group) -> None:
             return 0
         if item.ConceptNameCodeSequence[0].CodeValue in asked:
             return 1
-        return 3 if item.ValueType in ("IMAGE", "COMPOSITE") else 2
+        if item.ConceptNameCodeSequence[0].CodeValue == codes.NOT_ASSESSED.value:
+            return 2
+        return 4 if item.ValueType in ("IMAGE", "COMPOSITE") else 3
 
     group[0].ContentSequence = ContentSequence(sorted(group[0].ContentSequence, key=place))
 

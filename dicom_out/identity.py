@@ -51,6 +51,10 @@ class Kind(StrEnum):
     DIMENSIONS = "dimension organization"
     KEY_OBJECTS = "key objects"
     KEY_OBJECTS_SERIES = "key objects series"
+    PARAMETRIC_MAP = "parametric map"
+    PARAMETRIC_MAP_SERIES = "parametric map series"
+    PRESENTATION_STATE = "presentation state"
+    PRESENTATION_STATE_SERIES = "presentation state series"
     REJECTION = "rejection note"
     REJECTION_SERIES = "rejection note series"
 

@@ -9,7 +9,9 @@ from pydicom.uid import (
     Comprehensive3DSRStorage,
     ComprehensiveSRStorage,
     EnhancedSRStorage,
+    GrayscaleSoftcopyPresentationStateStorage,
     KeyObjectSelectionDocumentStorage,
+    ParametricMapStorage,
     SecondaryCaptureImageStorage,
     SegmentationStorage,
 )
@@ -127,6 +129,38 @@ _FUNCTIONAL_GROUPS = Module(
 )
 _MULTI_FRAME_DIMENSION = Module("C.7.6.17", ("DimensionOrganizationSequence",))
 
+_FLOATING_POINT_IMAGE_PIXEL = Module(
+    "C.7.6.24",
+    (
+        *("SamplesPerPixel", "PhotometricInterpretation", "Rows", "Columns", "BitsAllocated"),
+        "FloatPixelData",
+    ),
+)
+_PARAMETRIC_MAP_SERIES = Module("C.8.32.1", ("Modality", "SeriesNumber"))
+_PARAMETRIC_MAP_IMAGE = Module(
+    "C.8.32.2",
+    (
+        *("ImageType", "InstanceNumber", "ContentLabel", "LossyImageCompression"),
+        *("BurnedInAnnotation", "RecognizableVisualFeatures", "PixelPresentation", "PresentationLUTShape"),
+    ),
+    ("ContentDescription",),
+)
+_ACQUISITION_CONTEXT = Module("C.7.6.14", type_2=("AcquisitionContextSequence",))
+
+_PRESENTATION_SERIES = Module("C.11.9", ("Modality",))
+_PRESENTATION_STATE_IDENTIFICATION = Module(
+    "C.11.10",
+    ("PresentationCreationDate", "PresentationCreationTime", "InstanceNumber", "ContentLabel"),
+    ("ContentDescription",),
+)
+_PRESENTATION_STATE_RELATIONSHIP = Module("C.11.11", ("ReferencedSeriesSequence",))
+_DISPLAYED_AREA = Module("C.10.4", ("DisplayedAreaSelectionSequence",))
+_GRAPHIC_ANNOTATION = Module("C.10.5 and C.10.7", ("GraphicAnnotationSequence", "GraphicLayerSequence"))
+_MODALITY_LUT = Module(
+    "C.11.1", ("RescaleIntercept", "RescaleSlope", "RescaleType"), brought_by="RescaleSlope"
+)
+_SOFTCOPY_LUT = Module("C.11.8 and C.11.6", ("SoftcopyVOILUTSequence", "PresentationLUTShape"))
+
 _RESEARCH = {"ContentQualification": ("RESEARCH",)}  # C.8.13.2.1.1
 _REPORT = {
     **_RESEARCH,
@@ -161,6 +195,19 @@ _SEGMENTATION = {
     "LossyImageCompression": ("00", "01"),
     "SegmentationType": ("BINARY", "FRACTIONAL", "LABELMAP"),
 }
+_PARAMETRIC_MAP = {
+    **_RESEARCH,
+    "Modality": ("OT",),
+    "ImageType": (r"DERIVED\PRIMARY\VOLUME\QUANTITY",),
+    "SamplesPerPixel": ("1",),
+    "PhotometricInterpretation": ("MONOCHROME2",),
+    "BitsAllocated": ("32",),
+    "BurnedInAnnotation": ("NO",),
+    "RecognizableVisualFeatures": ("NO",),
+    "LossyImageCompression": ("00", "01"),
+    "PixelPresentation": ("MONOCHROME",),
+    "PresentationLUTShape": ("IDENTITY",),
+}
 
 _SR_MODULES = (*_EVERY, _SR_SERIES, _SR_GENERAL, _SR_CONTENT)
 IODS = {
@@ -190,6 +237,26 @@ IODS = {
             _COMMON_INSTANCE_REFERENCE,
         ),
         _SEGMENTATION,
+    ),
+    ParametricMapStorage: Iod(
+        "A.75",
+        (
+            *_EVERY,
+            *(_GENERAL_SERIES, _PARAMETRIC_MAP_SERIES, _FRAME_OF_REFERENCE, _ENHANCED_GENERAL_EQUIPMENT),
+            *(_FLOATING_POINT_IMAGE_PIXEL, _PARAMETRIC_MAP_IMAGE, _FUNCTIONAL_GROUPS, _MULTI_FRAME_DIMENSION),
+            *(_ACQUISITION_CONTEXT, _COMMON_INSTANCE_REFERENCE),
+        ),
+        _PARAMETRIC_MAP,
+    ),
+    GrayscaleSoftcopyPresentationStateStorage: Iod(
+        "A.33.1",
+        (
+            *_EVERY,
+            *(_GENERAL_SERIES, _PRESENTATION_SERIES, _PRESENTATION_STATE_IDENTIFICATION),
+            *(_PRESENTATION_STATE_RELATIONSHIP, _DISPLAYED_AREA, _GRAPHIC_ANNOTATION),
+            *(_MODALITY_LUT, _SOFTCOPY_LUT),
+        ),
+        {**_RESEARCH, "Modality": ("PR",), "PresentationLUTShape": ("IDENTITY",)},
     ),
 }
 
@@ -221,6 +288,25 @@ ITEMS: dict[str, tuple[str, ...]] = {
     "SegmentIdentificationSequence": ("ReferencedSegmentNumber",),  # C.8.20.3.1
     "PlanePositionSequence": ("ImagePositionPatient",),  # C.7.6.16.2.3
     "PlaneOrientationSequence": ("ImageOrientationPatient",),  # C.7.6.16.2.4
+    "PixelMeasuresSequence": ("PixelSpacing",),  # C.7.6.16.2.1
+    "ParametricMapFrameTypeSequence": ("FrameType",),  # C.8.32.3.1
+    "RealWorldValueMappingSequence": (  # C.7.6.16.2.11, of floats
+        *("LUTExplanation", "LUTLabel", "MeasurementUnitsCodeSequence", "QuantityDefinitionSequence"),
+        *("DoubleFloatRealWorldValueFirstValueMapped", "DoubleFloatRealWorldValueLastValueMapped"),
+        *("RealWorldValueIntercept", "RealWorldValueSlope"),
+    ),
+    "ReferencedImageSequence": _REFERENCE,  # C.10.5, C.11.11
+    "GraphicLayerSequence": ("GraphicLayer", "GraphicLayerOrder"),  # C.10.7
+    "GraphicAnnotationSequence": ("GraphicLayer", "ReferencedImageSequence"),  # C.10.5
+    "GraphicObjectSequence": (
+        *("GraphicAnnotationUnits", "GraphicDimensions", "NumberOfGraphicPoints", "GraphicData"),
+        *("GraphicType", "GraphicFilled"),
+    ),
+    "TextObjectSequence": ("UnformattedTextValue",),
+    "DisplayedAreaSelectionSequence": (  # C.10.4
+        *("DisplayedAreaTopLeftHandCorner", "DisplayedAreaBottomRightHandCorner", "PresentationSizeMode"),
+    ),
+    "SoftcopyVOILUTSequence": ("WindowCenter", "WindowWidth"),  # C.11.8
 }
 """What every item of these sequences has, with a value."""
 
@@ -243,8 +329,9 @@ def attribute_findings(ds: Dataset, every: Sequence[Place]) -> Iterator[Finding]
             yield Finding.of(ds, keyword, given or "absent", " or ".join(allowed))
     for place in every:
         yield from _item_findings(ds, place)
-    if "PixelData" in ds:
-        yield from _pixel_findings(ds)
+    for keyword in ("PixelData", "FloatPixelData"):
+        if keyword in ds:
+            yield from _pixel_findings(ds, keyword)
 
 
 def _lacking(ds: Dataset, module: Module) -> Iterator[Finding]:
@@ -273,11 +360,11 @@ def _item_findings(ds: Dataset, place: Place) -> Iterator[Finding]:
         yield Finding.of(ds, place.below("CodeValue"), "absent", "a value (PS3.3 table 8.8-1)")
 
 
-def _pixel_findings(ds: Dataset) -> Iterator[Finding]:
+def _pixel_findings(ds: Dataset, pixels: str) -> Iterator[Finding]:
     """Pixel data as long as the image is large, padded to an even number (PS3.5 8.1.1)."""
     bits = int(ds.get("NumberOfFrames", 1) or 1)
     for keyword in ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated"):
         bits *= int(ds.get(keyword, 0) or 0)
     expected = (bits + 15) // 16 * 2
-    if not ds.file_meta.TransferSyntaxUID.is_compressed and len(ds.PixelData) != expected:
-        yield Finding.of(ds, "PixelData", f"{len(ds.PixelData)} bytes", f"{expected} bytes")
+    if not ds.file_meta.TransferSyntaxUID.is_compressed and len(ds[pixels].value) != expected:
+        yield Finding.of(ds, pixels, f"{len(ds[pixels].value)} bytes", f"{expected} bytes")

@@ -49,7 +49,7 @@ class Corner(Enum):
 
 @dataclass(frozen=True)
 class Block:
-    """Lines, or the colour bar with its two words, and the corners it may stand in, best first."""
+    """Lines, or the colour bar with its title and the words at its two ends, and the corners it may stand in, best first."""
 
     lines: tuple[str, ...]
     colour: tuple[int, int, int]
@@ -114,7 +114,7 @@ def _reductions(caption: Caption) -> tuple[tuple[Block, ...], ...]:
     result = Block((caption.heading, *caption.result), WHITE, _corners("TL TR BL BR"))
     full = Block((*caption.warning, *_wrapped(caption.model)), AMBER, _corners("BL BR TR TL"))
     short = Block(caption.warning, AMBER, _corners("BL BR TR TL"))
-    bar = Block(("high", "low"), WHITE, _corners("BR TR BL TL"), bar=True)
+    bar = Block(("evidence", "study peak", "low"), WHITE, _corners("BR TR BL TL"), bar=True)
     with_legend = ((result, full, bar),) if caption.legend else ()
     return (*with_legend, (result, full), (result, short), (_essential(caption), short))
 
@@ -164,11 +164,16 @@ def _box(block: Block, corner: Corner, size_px: int, shape: tuple[int, ...]) -> 
 
 def _extent(block: Block, size_px: int) -> tuple[int, int]:
     """Width and height in pixels."""
-    font = letters(size_px)
-    text_px = max(int(np.ceil(font.getlength(line))) for line in block.lines) + 2 * _edge_px(size_px)
     if block.bar:
-        return text_px + size_px + size_px // 3, 6 * size_px
-    return text_px, len(block.lines) * line_px(size_px) + 2 * _edge_px(size_px)
+        title, *ends = block.lines
+        beside_px = _width_px(ends, size_px) + size_px + size_px // 3
+        return max(_width_px([title], size_px), beside_px), 6 * size_px
+    return _width_px(block.lines, size_px), len(block.lines) * line_px(size_px) + 2 * _edge_px(size_px)
+
+
+def _width_px(lines: Sequence[str], size_px: int) -> int:
+    font = letters(size_px)
+    return max(int(np.ceil(font.getlength(line))) for line in lines) + 2 * _edge_px(size_px)
 
 
 def line_px(size_px: int) -> int:
@@ -199,22 +204,38 @@ def _draw(draw: ImageDraw.ImageDraw, placed: Placed) -> None:
         _draw_bar(draw, placed)
     else:
         for index, line in enumerate(placed.block.lines):
-            _write(draw, placed, line, placed.box.top + index * line_px(placed.size_px))
+            top = placed.box.top + index * line_px(placed.size_px)
+            _write(draw, placed, line, (placed.box.left, top))
 
 
 def _draw_bar(draw: ImageDraw.ImageDraw, placed: Placed) -> None:
-    box = placed.box
-    for row, colour in enumerate(coloured(np.linspace(1.0, 0.0, box.bottom - box.top))):
+    """The bar at the right, its title above it, and beside its ends what they mean."""
+    box, size_px = placed.box, placed.size_px
+    line_height = line_px(size_px) + 2 * _edge_px(size_px)
+    top, left = box.top + line_height, box.right - size_px
+    for row, colour in enumerate(coloured(np.linspace(1.0, 0.0, box.bottom - top)), start=top):
         red, green, blue = (int(channel) for channel in np.rint(colour))
-        line = (box.right - placed.size_px, box.top + row, box.right - 1, box.top + row)
-        draw.line(line, fill=(red, green, blue))
-    high, low = placed.block.lines
-    _write(draw, placed, high, box.top)
-    _write(draw, placed, low, box.bottom - line_px(placed.size_px) - 2 * _edge_px(placed.size_px))
+        draw.line((left, row, box.right - 1, row), fill=(red, green, blue))
+    beside = left - size_px // 3
+    title, high, low = placed.block.lines
+    for line, right, line_top in (
+        (title, box.right, box.top),
+        (high, beside, top),
+        (low, beside, box.bottom - line_height),
+    ):
+        _write(draw, placed, line, (right - _width_px([line], size_px), line_top))
 
 
-def _write(draw: ImageDraw.ImageDraw, placed: Placed, line: str, top: int) -> None:
+def _write(draw: ImageDraw.ImageDraw, placed: Placed, line: str, corner: tuple[int, int]) -> None:
+    """From the top left corner of the line, its edge included."""
     edge_px = _edge_px(placed.size_px)
-    at = (placed.box.left + edge_px, top + edge_px)
+    left, top = corner
     font, colour = letters(placed.size_px), placed.block.colour
-    draw.text(at, line, font=font, fill=colour, stroke_width=edge_px, stroke_fill=(0, 0, 0))
+    draw.text(
+        (left + edge_px, top + edge_px),
+        line,
+        font=font,
+        fill=colour,
+        stroke_width=edge_px,
+        stroke_fill=(0, 0, 0),
+    )

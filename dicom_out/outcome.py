@@ -24,13 +24,14 @@ class SendResult:
     answer: str = ""  # in words, with the peer's Error Comment; empty for a plain success
     status: int | None = None  # (0000,0900), where the peer gave one
     path: Path | None = None
+    unanswered: bool = False  # it went out, and no valid answer came: it may be there
 
 
 def result_of(answer: Dataset, path: Path | None = None) -> SendResult:
     """What the response to a C-STORE or C-ECHO means; an empty one is a timeout, an abort or nonsense."""
     status = answer.get("Status")
     if status is None:
-        return SendResult(Outcome.TRY_AGAIN, "no valid response", path=path)
+        return SendResult(Outcome.TRY_AGAIN, "no valid response", path=path, unanswered=True)
     if status == 0x0000:
         return SendResult(Outcome.STORED, status=status, path=path)
     comment = str(answer.get("ErrorComment") or "")
@@ -42,6 +43,8 @@ def outcome_of(status: int) -> Outcome:
     """The table of PS3.4 B.2.3 and PS3.7 annex C: warnings are stored, lack of resources passes, the rest is final."""
     match status:
         case 0x0000 | 0x0001 | 0x0107 | 0x0116:
+            return Outcome.STORED
+        case 0x0111:  # duplicate SOP Instance: it is there since an attempt whose answer was lost
             return Outcome.STORED
         case _ if status >> 12 == 0xB:
             return Outcome.STORED

@@ -1,4 +1,4 @@
-"""The picture of one slice: the CT in the lung window with the heat, or the outline of the target, over it."""
+"""The picture of one slice: the CT in the lung window with the heat and the outline of the target over it."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +25,14 @@ _COLOURS = np.array(
 
 
 def picture(scored: ScoredSlice) -> Rgb:
-    """The overlay without any lettering."""
+    """The overlay without any lettering: where the target is, and where the evidence, which may lie elsewhere."""
+    return edged(heated(scored), scored.lesion)
+
+
+def heated(scored: ScoredSlice) -> Rgb:
+    """The slice in grey with its heat, if there is one."""
     grey = windowed(scored.hu)
-    return outlined(grey, scored.lesion) if scored.heat is None else overlaid(grey, scored.heat)
+    return as_rgb(grey) if scored.heat is None else overlaid(grey, scored.heat)
 
 
 def windowed(hu: NDArray[np.int16]) -> NDArray[np.uint8]:
@@ -51,11 +56,6 @@ def overlaid(grey: NDArray[np.uint8], heat: NDArray[np.float32]) -> Rgb:
 def _levels(values: NDArray[np.float64]) -> NDArray[np.uint8]:
     levels: NDArray[np.uint8] = np.rint(values).astype(np.uint8)
     return levels
-
-
-def outlined(grey: NDArray[np.uint8], extent: NDArray[np.bool_]) -> Rgb:
-    """The slice in grey with a line around the extent."""
-    return edged(as_rgb(grey), extent)
 
 
 def as_rgb(grey: NDArray[np.uint8]) -> Rgb:

@@ -35,6 +35,7 @@ MAX_PDU = 131072
 LONGEST_PDU = 1 << 20  # that is read at all; no setting allows a longer one
 TIMEOUT_S = 60.0
 NOTICED_WITHIN_S = 5.0
+TRANSFER_SYNTAX_REJECTED = 4  # the result of a presentation context (PS3.8 table 9-18)
 MOST_CONTEXTS = 128  # PS3.8 9.3.2.2: odd identifiers from 1 to 255
 UNREADABLE = (OSError, InvalidDicomError, AttributeError, EOFError)  # what reading a result can raise
 _UNCOMPRESSED = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
@@ -329,7 +330,8 @@ def _send(association: Association, path: Path) -> SendResult:
         return unreadable(path)
     try:
         if not any(c.abstract_syntax == ds.SOPClassUID for c in association.accepted_contexts):
-            return SendResult(Outcome.CLASS_REFUSED, f"{ds.SOPClassUID.name} was not accepted", path=path)
+            own = [c for c in association.rejected_contexts if c.abstract_syntax == ds.SOPClassUID]
+            return _not_accepted(own, path)
         return result_of(_heeded(association, association.send_c_store(ds)), path)
     except (
         ValueError,
@@ -356,10 +358,18 @@ def _unreached(association: Association, path: Path | None = None) -> SendResult
     Every other reason, a rejected AE title too, is mended at the peer or the network and not at the file.
     """
     if association.rejected_contexts and not association.accepted_contexts:
-        return SendResult(Outcome.CLASS_REFUSED, "no SOP class was accepted", path=path)
+        return _not_accepted(association.rejected_contexts, path)
     if association.is_rejected:
         return SendResult(Outcome.TRY_AGAIN, _rejection(association), path=path)
     return SendResult(Outcome.TRY_AGAIN, "the association was aborted", path=path)
+
+
+def _not_accepted(rejected: Sequence[PresentationContext], path: Path | None) -> SendResult:
+    """Of contexts of which none was accepted (PS3.8 9.3.3.2): another SOP class helps unless it is the transfer syntax."""
+    names = ", ".join(sorted({UID(c.abstract_syntax or "").name for c in rejected}))
+    if rejected and all(c.result == TRANSFER_SYNTAX_REJECTED for c in rejected):
+        return SendResult(Outcome.REFUSED, f"no transfer syntax was accepted of {names}", path=path)
+    return SendResult(Outcome.CLASS_REFUSED, f"not accepted: {names}", path=path)
 
 
 def _rejection(association: Association) -> str:

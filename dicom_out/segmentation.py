@@ -19,7 +19,7 @@ from dicom_out import codes
 from dicom_out.equipment import Device
 from dicom_out.header import SourceSeries
 from dicom_out.identity import PRODUCT, Kind, Provenance, ResultName, candidate_search, mark_transfer
-from dicom_out.references import pass_on_lossy_compression, slab, source_image, stand_in
+from dicom_out.slabs import Slabs, name_dimensions
 from dicom_out.stamp import stamp
 from dicom_out.statements import caution
 from inference.findings import AlgorithmIdentity, Analysis, SlicePolicy
@@ -86,16 +86,10 @@ def _segmentation(
     analysis: Analysis, segments: Sequence[_Segment], series: SourceSeries, provenance: Provenance
 ) -> Dataset:
     name = ResultName(analysis.study_instance_uid, analysis.series_instance_uid, provenance)
-    shown = {scored.sop_instance_uid: slab(scored, series) for scored in analysis.slices}
-    thickness_mm = _thickness_mm(series)
-    planes = {
-        str(ds.SOPInstanceUID): _plane(ds, series.reference, thickness_mm)
-        for sources in shown.values()
-        for ds in sources
-    }
+    slabs = Slabs.of(analysis.slices, series)
     ds = hd.seg.Segmentation(
-        source_images=[planes[uid] for uid in shown],
-        further_source_images=[plane for uid, plane in planes.items() if uid not in shown],
+        source_images=slabs.middles,
+        further_source_images=slabs.others,
         pixel_array=np.stack([np.stack(s.masks) for s in segments], axis=-1).astype(np.uint8),
         segmentation_type=SegmentationTypeValues.BINARY,
         segment_descriptions=[_description(n, s, name) for n, s in enumerate(segments, start=1)],
@@ -112,36 +106,14 @@ def _segmentation(
         series_description="AI RESEARCH lungs and target",
     )
     ds.BodyPartExamined = "CHEST"  # unpaired, so that no Laterality is asked for (PS3.3 C.7.3.1)
-    pass_on_lossy_compression((source for sources in shown.values() for source in sources), ds)
     ds.ImageComments = caution(analysis)
-    _refer_to_slabs(ds, shown)
-    _name_dimensions(ds, name)
+    slabs.refer(ds)
+    name_dimensions(ds, name.uid(SegmentationStorage, Kind.DIMENSIONS))
     stamp(
         ds, series.reference, provenance, dict.fromkeys(Device.of(segment.algorithm) for segment in segments)
     )
     ds["PixelData"].VR = "OB"  # pydicom settles it only while it decodes everything anew
     return ds
-
-
-def _thickness_mm(series: SourceSeries) -> float:
-    """Of a slice; where the images leave it out (Type 2 there, Type 1C here), from one slice to the next."""
-    if stated := series.reference.get("SliceThickness"):
-        return float(stated)
-    along_row, along_column = np.reshape(series.reference.ImageOrientationPatient, (2, 3)).astype(float)
-    normal = np.cross(along_row, along_column)
-    heights = [np.dot(normal, np.asarray(ds.ImagePositionPatient, float)) for ds in series.by_uid.values()]
-    return round(float(np.median(np.diff(np.sort(heights)))), 3)
-
-
-def _plane(source: Dataset, reference: Dataset, thickness_mm: float) -> Dataset:
-    """What highdicom places a frame by. It wants one orientation to the last digit, so all take that of one slice."""
-    plane = stand_in(source, ("Rows", "Columns", "ImagePositionPatient"))
-    plane.FrameOfReferenceUID = reference.FrameOfReferenceUID
-    plane.PixelSpacing = reference.PixelSpacing
-    plane.ImageOrientationPatient = reference.ImageOrientationPatient
-    plane.SliceThickness = thickness_mm
-    plane.PositionReferenceIndicator = reference.get("PositionReferenceIndicator")
-    return plane
 
 
 def _description(number: int, segment: _Segment, name: ResultName) -> SegmentDescription:
@@ -162,18 +134,3 @@ def _description(number: int, segment: _Segment, name: ResultName) -> SegmentDes
         tracking_uid=name.tracking_uid(segment.kind),
         display_color=segment.colour,
     )
-
-
-def _refer_to_slabs(ds: Dataset, shown: dict[str, list[Dataset]]) -> None:
-    """Each frame names the slice it lies on first, and then the others of its slab."""
-    for frame in ds.PerFrameFunctionalGroupsSequence:
-        derivation = frame.DerivationImageSequence[0]
-        plane = str(derivation.SourceImageSequence[0].ReferencedSOPInstanceUID)
-        derivation.SourceImageSequence = [source_image(source, aligned=True) for source in shown[plane]]
-
-
-def _name_dimensions(ds: Dataset, name: ResultName) -> None:
-    """In place of the random UID of highdicom."""
-    uid = name.uid(SegmentationStorage, Kind.DIMENSIONS)
-    for item in (*ds.DimensionOrganizationSequence, *ds.DimensionIndexSequence):
-        item.DimensionOrganizationUID = uid

@@ -1,6 +1,7 @@
 """The sentences that results carry, in ASCII so that they are the same in every character set."""
 
 import unicodedata
+from collections.abc import Iterable
 
 from inference.findings import AlgorithmIdentity, Analysis, Position, SlicePolicy
 
@@ -52,12 +53,17 @@ def caution(analysis: Analysis) -> str:
 
 def build(algorithm: AlgorithmIdentity) -> tuple[str, ...]:
     """Which weights exactly; nothing for an algorithm that has none."""
-    return (ascii_text(f"sha256 {algorithm.digest}"),) if algorithm.digest else ()
+    return (ascii_text(f"model digest sha256:{algorithm.digest}"),) if algorithm.digest else ()
 
 
 def position(position_mm: Position) -> str:
     x, y, z = (round(component, 1) + 0.0 for component in position_mm)  # + 0.0: no minus zero
     return f"x {x:.1f} mm, y {y:.1f} mm, z {z:.1f} mm (towards left, posterior, head)"
+
+
+def in_sentences(parts: Iterable[str]) -> str:
+    """One text of them, each with one full stop at its end."""
+    return " ".join(f"{part.rstrip('. ')}." for part in parts)
 
 
 def percent(fraction: float) -> str:

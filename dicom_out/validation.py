@@ -6,6 +6,7 @@ It looks at the objects as they were read from their files, and takes nothing fr
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from pydicom.config import RAISE, disable_value_validation
 from pydicom.datadict import keyword_for_tag
 from pydicom.dataelem import DataElement
@@ -14,7 +15,9 @@ from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 from pydicom.uid import (
     ExplicitVRLittleEndian,
+    GrayscaleSoftcopyPresentationStateStorage,
     KeyObjectSelectionDocumentStorage,
+    ParametricMapStorage,
     SecondaryCaptureImageStorage,
     SegmentationStorage,
 )
@@ -36,11 +39,17 @@ from dicom_out.wording import (
     heading_findings,
     identifying,
     is_card,
+    overlay_findings,
     patient_findings,
     said_by,
 )
 
-_IMAGES = (SecondaryCaptureImageStorage, SegmentationStorage)
+_SHOWN = (
+    SecondaryCaptureImageStorage,
+    SegmentationStorage,
+    ParametricMapStorage,
+    GrayscaleSoftcopyPresentationStateStorage,
+)
 _PLACE = (
     "FrameOfReferenceUID",
     "ImagePositionPatient",
@@ -73,8 +82,8 @@ class _Result:
         return [ds for ds in self.objects if _is_report(ds)]
 
     @property
-    def images(self) -> list[Dataset]:
-        return [ds for ds in self.objects if ds.get("SOPClassUID") in _IMAGES]
+    def shown(self) -> list[Dataset]:
+        return [ds for ds in self.objects if ds.get("SOPClassUID") in _SHOWN]
 
     def source_of(self, ds: Dataset) -> Dataset:
         """The source whose patient and study `ds` should have: of a picture its slice, else the reference."""
@@ -142,13 +151,17 @@ def _findings(result: _Result) -> Iterator[Finding]:
             yield from class_findings(ds)
         if ds.get("SOPClassUID") == SecondaryCaptureImageStorage:
             yield from (card_findings if is_card(ds) else comment_findings)(ds, said)
+        if ds.get("SOPClassUID") == GrayscaleSoftcopyPresentationStateStorage:
+            yield from overlay_findings(ds, said)
+        if ds.get("SOPClassUID") == ParametricMapStorage:
+            yield from _map_findings(ds)
         yield from heading_findings(ds)
         yield from patient_findings(ds, every, words)
         yield from reference_findings(ds, every, known)
     if result.objects and not result.reports:
         yield Finding.of(result.objects[0], "result", "no report", "the report on it")
     for report in result.reports:
-        yield from evidence_findings(report, result.images)
+        yield from evidence_findings(report, result.shown)
     yield from _series_findings(result)
 
 
@@ -219,10 +232,18 @@ def _source_findings(ds: Dataset, result: _Result) -> Iterator[Finding]:
         wrong = []
     if ds.get("SOPClassUID") == SecondaryCaptureImageStorage:
         wrong += [] if is_card(ds) else differing(source, ds, _PLACE)
-    elif ds.get("SOPClassUID") == SegmentationStorage:
+    elif ds.get("SOPClassUID") in (SegmentationStorage, ParametricMapStorage):
         wrong += differing(source, ds, _PLACE[:1])
     for keyword in wrong:
         yield Finding.of(ds, keyword, "not as in the source", "the same as in the source")
+
+
+def _map_findings(ds: Dataset) -> Iterator[Finding]:
+    """A map has no number that its mapping does not cover, and no NaN (PS3.3 C.7.6.16.2.11)."""
+    stored = bytes(ds.get("FloatPixelData") or b"")
+    values = np.frombuffer(stored[: len(stored) // 4 * 4], "<f4")
+    if not ((values >= 0.0) & (values <= 1.0)).all():
+        yield Finding.of(ds, "FloatPixelData", "numbers that are not mapped", "numbers from 0 to 1")
 
 
 def _series_findings(result: _Result) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 
 from dicom_out.capture import patient_orientation
 from dicom_out.lettering import Box
-from dicom_out.render import Rgb, as_rgb, edged, picture, windowed
+from dicom_out.render import Rgb, as_rgb, edged, heated, windowed
 from inference.findings import ScoredSlice
 
 _LEAST_MM = 80.0  # a small nodule keeps its surroundings
@@ -44,13 +44,13 @@ def views(scored: ScoredSlice, source: Dataset, *, title: str, evidence: str) ->
     if not scored.lesion.any():
         yield View(title, ct, whole, scored.lesion, sides)
         if scored.heat is not None:
-            yield View(evidence, picture(scored), whole, scored.lesion, sides)
+            yield View(evidence, heated(scored), whole, scored.lesion, sides)
         return
     size_mm, field = _around(scored.lesion, row_mm, column_mm)
     yield View(title, ct, whole, _filled(field, scored.lesion.shape), sides)
     yield View(f"target, view of {size_mm:.0f} mm", ct, field, scored.lesion, sides)
     if scored.heat is not None:
-        yield View(evidence, picture(scored), field, scored.lesion, sides)
+        yield View(evidence, heated(scored), field, scored.lesion, sides)
 
 
 def drawn(view: View, side_px: int) -> Rgb:

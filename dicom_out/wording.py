@@ -18,13 +18,21 @@ from dicom_out.captions import CARD_DESCRIPTION, HEADING, WARNING
 from dicom_out.content_items import items
 from dicom_out.finding import Finding
 from dicom_out.header import PATIENT_AND_STUDY
+from dicom_out.statements import in_sentences
 from dicom_out.walk import Place, held, vr
 from inference.findings import Label
 
 _SCORE = (
-    r"PIMA probability (\d+\.\d\d) %; in this slice (\d+\.\d\d) %; evidence for (?:" + "|".join(Label) + ")"
+    r"PIMA probability (\d+\.\d\d) %; (?:image -?\d+:|in this slice) (\d+\.\d\d) %; "
+    rf"evidence for (?:{'|'.join(Label)})"
 )
-_RESULT = re.compile(rf"(?:no score|{_SCORE}); (?:unconfirmed|marked) target(?:, slice -?\d+)?\Z")
+_RESULT = re.compile(
+    rf"(?:no score(?:; image -?\d+)?|{_SCORE}); (?:cyan: )?(?:unconfirmed|marked) target\.\Z"
+)
+_OVER_A_SLICE = re.compile(
+    rf"{HEADING}\r\n(?:no score|PIMA (\d+\.\d\d) %)\r\n(?:unconfirmed|marked) target\r\n"
+    + r"\r\n".join(WARNING)
+)
 _FREE_TEXT = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 _LEAST = 5  # characters of an identifier: shorter ones stand in any text
 _ON_THE_CARD = re.compile(rf"\b(?:(?:{'|'.join(Label)}):|PIMA from) (\d+\.\d\d) %")
@@ -77,7 +85,7 @@ def comment_findings(picture: Dataset, reports: Sequence[Said]) -> Iterator[Find
     """ImageComments are the warning, the statements of the models and the result, as the reports say them."""
     comments = str(picture.get("ImageComments", ""))
     for said in reports:
-        beginning = ". ".join((" - ".join(WARNING), *said.statements, ""))
+        beginning = in_sentences((" - ".join(WARNING), *said.statements))
         result = _RESULT.search(comments)
         if result is None or _squeezed(comments[: result.start()]) != _squeezed(beginning):
             yield Finding.of(
@@ -85,6 +93,17 @@ def comment_findings(picture: Dataset, reports: Sequence[Said]) -> Iterator[Find
             )
         elif not said.probabilities.issuperset(number for number in result.groups() if number is not None):
             yield Finding.of(picture, "ImageComments", "other probabilities", "those of the report")
+
+
+def overlay_findings(state: Dataset, reports: Sequence[Said]) -> Iterator[Finding]:
+    """What a presentation state writes over a slice are the known words, with the reports' probability."""
+    annotations = state.get("GraphicAnnotationSequence") or ()
+    for text in (text for each in annotations for text in each.get("TextObjectSequence") or ()):
+        words = _OVER_A_SLICE.fullmatch(str(text.get("UnformattedTextValue") or ""))
+        if words is None:
+            yield Finding.of(state, "UnformattedTextValue", "other words", "the result and the warning")
+        elif any(words[1] not in (None, *said.probabilities) for said in reports):
+            yield Finding.of(state, "UnformattedTextValue", "another probability", "that of the report")
 
 
 def _squeezed(text: str) -> str:

@@ -11,8 +11,10 @@ from pathlib import Path
 from pydicom.uid import (
     UID,
     ExplicitVRLittleEndian,
+    GrayscaleSoftcopyPresentationStateStorage,
     ImplicitVRLittleEndian,
     KeyObjectSelectionDocumentStorage,
+    ParametricMapStorage,
     SecondaryCaptureImageStorage,
     SegmentationStorage,
 )
@@ -109,6 +111,10 @@ def wanted(settings: Settings, to: Destination) -> Mapping[UID, str]:
         classes[SegmentationStorage] = "results.segmentation"
     if settings.results.key_objects:
         classes[KeyObjectSelectionDocumentStorage] = "results.key_objects"
+    if settings.results.parametric_map:
+        classes[ParametricMapStorage] = "results.parametric_map"
+    if settings.results.presentation_state:
+        classes[GrayscaleSoftcopyPresentationStateStorage] = "results.presentation_state"
     if to.commitment:
         classes[PUSH_MODEL] = "its commitment"
     return classes

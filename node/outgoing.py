@@ -18,8 +18,6 @@ from node.settling import settle
 
 log = logging.getLogger(__name__)
 
-NOT_CONFIGURED = "this destination is not configured"
-
 
 def send_due(
     sessions: Sessions, to: Recipient, destination: Destination, settings: Settings, *, now: datetime
@@ -52,6 +50,8 @@ def _note(
         "sop_instance_uid": delivery.sop_instance_uid,
         "destination": delivery.destination,
     }
+    if result.outcome is not Outcome.STORED and not result.unanswered:
+        deliveries.left_nothing(delivery)
     if delivery.state is not DeliveryState.WAITING:  # withdrawn while it was under way
         delivery.answer += f"; then {result.outcome} {result.answer}".rstrip()
         return
@@ -80,7 +80,7 @@ def park_unknown(sessions: Sessions, names: Collection[str], *, now: datetime) -
         lost = deliveries.on_their_way_elsewhere(session, names)
         locked = jobs.locked(session, {d.job_id for d in lost})
         for delivery in lost:
-            deliveries.parked(delivery, now=now, answer=NOT_CONFIGURED)
+            deliveries.parked(delivery, now=now, answer="this destination is not configured")
             log.error(
                 "destination unknown", extra={"job": delivery.job_id, "destination": delivery.destination}
             )

@@ -36,6 +36,10 @@ class NotStorable(Exception):
     """The bytes cannot be kept as a DICOM object."""
 
 
+class NotASender(NotStorable):
+    """The sender may talk to us, and not send images."""
+
+
 class WrongObject(NotStorable):
     """The data set is not the object that the C-STORE command names."""
 

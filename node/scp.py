@@ -53,7 +53,7 @@ from dicom_out.commitment import PUSH_MODEL
 from dicom_out.identity import IMPLEMENTATION_CLASS_UID, implementation_version_name
 from dicom_out.scu import Connection, in_words
 from inference.annotations import LABEL_MAP_SEGMENTATION
-from node.receive import Arrival, NotStorable, OtherContent, WrongObject
+from node.receive import Arrival, NotASender, NotStorable, OtherContent, WrongObject
 from node.status import StoreStatus
 from node.tls import server_context
 from node.watermark import NoRoom
@@ -89,7 +89,7 @@ CONTEXTS: Mapping[str, Sequence[str]] = {
 
 @dataclass(frozen=True)
 class Reporting:
-    """Who else may associate, to report on storage commitment, and who takes the report.
+    """Who else may associate, to report on storage commitment and for nothing else, and who takes the report.
 
     `take` is given Event Type ID, Event Information and the sender's AE title, and gives the status to answer.
     """
@@ -235,7 +235,7 @@ def listening(
     handlers: Handlers = [
         (evt.EVT_REQUESTED, on_requested, [settings]),
         (evt.EVT_PDU_RECV, sizes.count),
-        (evt.EVT_C_STORE, on_c_store, [keep, sizes]),
+        (evt.EVT_C_STORE, on_c_store, [_from_senders(keep, settings, reporting), sizes]),
         (evt.EVT_C_ECHO, on_c_echo),
         (evt.EVT_REJECTED, on_rejected),
     ]
@@ -248,6 +248,18 @@ def listening(
         yield ae.serve((settings.host, settings.port), context, handlers)
     finally:
         ae.shutdown()
+
+
+def _from_senders(keep: Keep, settings: Listener, reporting: Reporting | None) -> Keep:
+    """`keep`, but nothing of who may associate only to report."""
+    others = set(reporting.ae_titles if reporting else ()) - set(settings.calling_ae_titles)
+
+    def keep_or_refuse(content: bytes, arrival: Arrival) -> object:
+        if arrival.calling_ae_title in others:
+            raise NotASender("this AE title is no sender here")
+        return keep(content, arrival)
+
+    return keep_or_refuse
 
 
 def on_c_store(event: Event, keep: Keep, sizes: Sizes) -> Dataset:
@@ -327,6 +339,8 @@ def on_rejected(event: Event) -> None:
 
 def _status_of(error: NotStorable) -> StoreStatus:
     match error:
+        case NotASender():
+            return StoreStatus.NOT_AUTHORIZED
         case WrongObject():
             return StoreStatus.DOES_NOT_MATCH_SOP_CLASS
         case OtherContent():

@@ -5,6 +5,7 @@ from enum import IntEnum
 
 class StoreStatus(IntEnum):
     SUCCESS = 0x0000
+    NOT_AUTHORIZED = 0x0124
     OUT_OF_RESOURCES = 0xA700  # the sender may try again later
     DOES_NOT_MATCH_SOP_CLASS = 0xA900
     CANNOT_UNDERSTAND = 0xC000

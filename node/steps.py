@@ -1,6 +1,7 @@
 """From the files of one series to result objects on disk: the same steps for the worker and `sedas-node analyse`."""
 
 import hashlib
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from inference.annotation_files import File
 from inference.executor import Executor, OnStage, Request
 from inference.findings import Analysis
 from node.release import level, released
+
+log = logging.getLogger(__name__)
 
 _UIDS = ["SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"]
 
@@ -97,13 +100,20 @@ def process(
     )
     sources = [dcmread(i.path, stop_before_pixels=True) for i in inputs]
     marks = [dcmread(a.file.path, stop_before_pixels=True, specific_tags=_UIDS) for a in annotations]
+    shown, wanted = released(settings.release, analysis), settings.results
+    for obstacle in encode.obstacles(
+        shown, sources, parametric_map=wanted.parametric_map, presentation_state=wanted.presentation_state
+    ):
+        log.info("result object left out", extra={"reason": obstacle})
     objects = encode.encode(
-        released(settings.release, analysis),
+        shown,
         sources,
         provenance,
         marks,
-        segmentation=settings.results.segmentation,
-        key_objects=settings.results.key_objects,
+        segmentation=wanted.segmentation,
+        key_objects=wanted.key_objects,
+        parametric_map=wanted.parametric_map,
+        presentation_state=wanted.presentation_state,
     )
     paths = encode.write(objects, folder)
     written = [dcmread(path) for path in paths]

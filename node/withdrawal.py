@@ -16,7 +16,6 @@ from dicom_out.validation import note_findings
 from node.inspection import ResultGone, keep_made, read_made, verdict
 from node.interventions import CannotIntervene
 from node.naming import name_of
-from node.outgoing import NOT_CONFIGURED
 from node.settling import settle
 
 
@@ -24,11 +23,11 @@ def withdraw_study(
     sessions: Sessions, study_instance_uid: str, reason: Reason, settings: Settings, *, now: datetime
 ) -> list[int]:
     """Withdraw the results of every generation of the study; the numbers of the jobs whose results they were."""
-    with sessions.begin() as session:
+    with sessions() as session:
         found = results.jobs_of_study(session, study_instance_uid)
-        if not found:
-            raise CannotIntervene(f"study {study_instance_uid}: there are no results to withdraw")
-        return _withdraw_all(session, found, reason, settings, now=now)
+    if not found:
+        raise CannotIntervene(f"study {study_instance_uid}: there are no results to withdraw")
+    return _withdraw_all(sessions, found, reason, settings, now=now)
 
 
 def withdraw_model(
@@ -37,27 +36,42 @@ def withdraw_model(
     """Withdraw every result that a model (classifier or segmenter) made, named by its digest or 12 first digits."""
     if not re.fullmatch(r"[0-9a-f]{12,64}", digest):
         raise CannotIntervene(f"model {digest!r}: expected 12 to 64 hexadecimal digits of its digest")
-    with sessions.begin() as session:
+    with sessions() as session:
         found = results.jobs_of_model(session, digest)
-        if not found:
-            raise CannotIntervene(f"model {digest}: there are no results of it to withdraw")
-        return _withdraw_all(session, found, reason, settings, now=now)
+    if not found:
+        raise CannotIntervene(f"model {digest}: there are no results of it to withdraw")
+    return _withdraw_all(sessions, found, reason, settings, now=now)
 
 
 def _withdraw_all(
-    session: Session, found: Sequence[Job], reason: Reason, settings: Settings, *, now: datetime
+    sessions: Sessions, found: Sequence[Job], reason: Reason, settings: Settings, *, now: datetime
 ) -> list[int]:
-    for job in jobs.locked(session, [job.id for job in found]):
-        withdraw(session, job, reason, settings, now=now)
-    return [job.id for job in found]
+    """Each job in a transaction of its own: a model may have made thousands, and the node goes on meanwhile."""
+    withdrawn: list[int] = []
+    failures: list[CannotIntervene] = []
+    for number in (job.id for job in found):
+        try:
+            with sessions.begin() as session:
+                for job in jobs.locked(session, [number]):
+                    withdraw(session, job, reason, settings, now=now)
+            withdrawn.append(number)
+        except CannotIntervene as failure:
+            failures.append(failure)
+    if failures:
+        raise CannotIntervene(
+            f"{len(withdrawn)} of {len(found)} jobs are withdrawn; " + "; ".join(map(str, failures))
+        )
+    return withdrawn
 
 
 def withdraw(session: Session, job: Job, reason: Reason, settings: Settings, *, now: datetime) -> None:
     """Stop what of `job` is still to be sent, and send each destination a note on what it may hold."""
+    if job.withdrawal is not None:
+        raise CannotIntervene(f"job {job.id} is withdrawn already")
     every = deliveries.of_job(session, job)
     held: dict[str, list[Delivery]] = defaultdict(list)
     for delivery in every:
-        if may_be_there(delivery):
+        if deliveries.may_be_there(delivery):
             held[delivery.destination].append(delivery)
         if delivery.state is DeliveryState.WAITING:
             deliveries.cancelled(delivery, now=now, answer="withdrawn before it was known to be there")
@@ -74,18 +88,6 @@ def withdraw(session: Session, job: Job, reason: Reason, settings: Settings, *, 
     for destination, deliveries_there in held.items():
         _send_note(session, job, destination, deliveries_there, reason, settings, now=now)
     settle(session, [job], now=now)
-
-
-def may_be_there(delivery: Delivery) -> bool:
-    """Has the destination the object, as far as we know? One that was tried and not answered for may be there."""
-    match delivery.state:
-        case DeliveryState.WAITING:
-            return delivery.attempts > 0
-        case DeliveryState.PARKED | DeliveryState.REPLACED:
-            refused_at_once = delivery.attempts == 1 and delivery.answer != NOT_CONFIGURED
-            return delivery.requests > 0 or (delivery.attempts > 0 and not refused_at_once)
-        case _:
-            return delivery.state in deliveries.ARRIVED
 
 
 def _send_note(

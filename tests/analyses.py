@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,7 +99,20 @@ def ct_header(index: int, *, rows: int = 512, columns: int = 512, thickness_mm: 
     ds.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
     ds.PixelSpacing = [round(340 / rows, 6), round(340 / columns, 6)]
     ds.Rows, ds.Columns = rows, columns
+    ds.RescaleIntercept, ds.RescaleSlope = "-1024", "1"
     return ds
+
+
+class Asked(TypedDict):
+    """What `encode` makes on request."""
+
+    segmentation: bool
+    key_objects: bool
+    parametric_map: bool
+    presentation_state: bool
+
+
+EVERYTHING = Asked(segmentation=True, key_objects=True, parametric_map=True, presentation_state=True)
 
 
 def ct_headers(count: int = 12, *, rows: int = 512, columns: int = 512) -> list[Dataset]:

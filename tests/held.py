@@ -48,7 +48,7 @@ def settings_of(folder: Path, *destinations: Mapping[str, Any]) -> Settings:
             "completion": {"quiet_period_s": 1.0},
             "inference": QUICK.model_dump(),
             "release": {"when": "manual"},
-            "results": {"key_objects": True},
+            "results": {"key_objects": True, "segmentation": True},
             "delivery": {
                 "destinations": destinations,
                 "timeout_s": 10.0,
@@ -96,10 +96,10 @@ def _engine(sessions: Sessions) -> Engine:
 def recipient(
     name: str, port: int, *, commitment: bool = False, senders: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """A destination on this machine, its AE title its name in capitals."""
+    """A destination on this machine with the AE title PACS."""
     return {
         "name": name,
-        "ae_title": name.upper(),
+        "ae_title": "PACS",
         "host": "127.0.0.1",
         "port": port,
         "commitment": commitment,

@@ -14,6 +14,7 @@ from pydicom.uid import (
     EnhancedSRStorage,
     KeyObjectSelectionDocumentStorage,
     SecondaryCaptureImageStorage,
+    SegmentationStorage,
 )
 from pynetdicom import AE, build_context, build_role, evt
 from pynetdicom.association import Association
@@ -25,7 +26,7 @@ PUSH_MODEL = UID("1.2.840.10008.1.20.1")
 PUSH_MODEL_INSTANCE = UID("1.2.840.10008.1.20.1.1")
 TAKEN = (
     Comprehensive3DSRStorage, ComprehensiveSRStorage, EnhancedSRStorage,
-    SecondaryCaptureImageStorage, KeyObjectSelectionDocumentStorage,
+    SecondaryCaptureImageStorage, SegmentationStorage, KeyObjectSelectionDocumentStorage,
 )  # fmt: skip
 
 Named = tuple[str, str]

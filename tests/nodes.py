@@ -3,11 +3,12 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -17,13 +18,12 @@ from pydicom.uid import CTImageStorage
 
 from config.settings import Listener, Tls
 from db.session import Sessions, open_database
+from db.states import SETTLED
 from dicom_out.iods import IODS
 from node import scp
 from node.receive import Arrival
 from tests.models import QUICK
 from tests.peers import wait_for
-
-SETTLED = {"DONE", "WITHDRAWN", "REJECTED", "FAILED", "SUPERSEDED"}
 
 
 @dataclass
@@ -67,11 +67,23 @@ class Node:
     def settled(self, count: int = 1, timeout_s: float = 180.0) -> list[dict[str, Any]]:
         """The jobs, once that many have ended and none is on its way."""
 
-        def ended() -> list[dict[str, Any]]:
-            every = self.jobs()
-            return every if len(every) >= count and all(j["state"] in SETTLED for j in every) else []
+        def ended() -> bool:
+            every = self.states()
+            return len(every) >= count and all(state in SETTLED for state in every)
 
-        return wait_for(ended, f"{count} jobs to settle", timeout_s)
+        wait_for(ended, f"{count} jobs to settle", timeout_s)
+        return self.jobs()
+
+    def states(self) -> list[str]:
+        """Of every job, read without the command, which costs a second of a core each time it is asked."""
+        folder = tomllib.loads(self.config.read_text())["storage"]["folder"]
+        with closing(sqlite3.connect(f"{folder}/sedas-node.sqlite", timeout=30)) as database:
+            return [state for (state,) in database.execute("SELECT state FROM jobs ORDER BY id")]
+
+    def ask(self, *arguments: str) -> str:
+        """Run one of the commands that intervene, and give what it prints."""
+        command = [sys.executable, "-m", "node", *arguments, "--config", str(self.config)]
+        return subprocess.run(command, capture_output=True, check=True, timeout=60, text=True).stdout
 
     def sessions(self) -> Sessions:
         folder = tomllib.loads(self.config.read_text())["storage"]["folder"]
@@ -97,7 +109,9 @@ def _rows(*arguments: str) -> list[dict[str, Any]]:
     return rows
 
 
-def write_config(folder: Path, pacs_port: int, *, ae_title: str = "PACS", extra: str = "") -> Path:
+def write_config(
+    folder: Path, pacs_port: int, *, ae_title: str = "PACS", commitment: bool = False, extra: str = ""
+) -> Path:
     """A configuration of a quick node below `folder` that delivers to that port."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "config.toml"
@@ -124,6 +138,7 @@ name = "pacs"
 ae_title = "{ae_title}"
 host = "127.0.0.1"
 port = {pacs_port}
+commitment = {str(commitment).lower()}
 [ticks]
 completion_s = 0.2
 delivery_s = 0.2

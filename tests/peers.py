@@ -96,10 +96,15 @@ class Orthanc:
 
 
 @contextmanager
-def orthanc(folder: Path, plugins: Sequence[Path] = ()) -> Iterator[Orthanc]:
-    """An Orthanc with the AE title ORTHANC, empty at first, its files below `folder`."""
+def orthanc(
+    folder: Path, plugins: Sequence[Path] = (), *, dicom_port: int | None = None, node_port: int = 11112
+) -> Iterator[Orthanc]:
+    """An Orthanc with the AE title ORTHANC, empty at first, its files below `folder`.
+
+    It knows SEDAS at `node_port`, so that it can report to it on storage commitment.
+    """
     program = require("Orthanc")
-    peer = Orthanc(free_port(), free_port())
+    peer = Orthanc(dicom_port or free_port(), free_port())
     folder.mkdir(parents=True, exist_ok=True)
     configuration = folder / "orthanc.json"
     configuration.write_text(
@@ -112,6 +117,7 @@ def orthanc(folder: Path, plugins: Sequence[Path] = ()) -> Iterator[Orthanc]:
                 "DicomAet": "ORTHANC",
                 "DicomPort": peer.dicom_port,
                 "HttpPort": peer.http_port,
+                "DicomModalities": {"sedas": ["SEDAS", "127.0.0.1", node_port]},
                 "RemoteAccessAllowed": False,
                 "AuthenticationEnabled": False,
             }

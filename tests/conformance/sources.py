@@ -18,7 +18,7 @@ from dicom_out.identity import Provenance, ResultName
 from dicom_out.rejection import Reason, rejection_note
 from dicom_out.report_classes import CLASSES, in_class
 from inference.findings import Analysis
-from tests.analyses import PROVENANCE, analysis_of, ct_headers
+from tests.analyses import EVERYTHING, PROVENANCE, analysis_of, ct_headers
 from tests.conformance.variants import NAMES, received
 from tests.phantom import small_study
 
@@ -96,9 +96,8 @@ def files_from(
 ) -> dict[str, bytes]:
     """Every kind of object, each read back from its file before the next is made of it, as a node does."""
     analysis = change(analysis_of(sources, scored=slice(2, 5)))
-    card, *pictures, segmentation, selection, report = encode(
-        analysis, sources, provenance, segmentation=True, key_objects=True
-    )
+    made_of = encode(analysis, sources, provenance, **EVERYTHING)
+    card, *pictures, segmentation, selection, heat_map, presentation, report = made_of
     abstained = replace(analysis.without_score(), abstained_for=analysis.input_quality)
     instead = encode(abstained, sources, replace(provenance, result_digest=f"{provenance.result_digest}-"))
     made = {
@@ -106,6 +105,8 @@ def files_from(
         **{f"picture {number}": picture for number, picture in enumerate(pictures, start=1)},
         "segmentation": segmentation,
         "key objects": selection,
+        "parametric map": heat_map,
+        "presentation state": presentation,
         "report": report,
         "abstention card": instead[0],
         "abstention": instead[-1],
@@ -127,7 +128,7 @@ def result_kinds(written: dict[str, bytes], report: str = "report") -> list[str]
     """The objects of one result, of which `report` is the report: pictures, what else was asked for, report."""
     return [
         *(kind for kind in written if kind == "card" or kind.startswith("picture")),
-        *("segmentation", "key objects", report),
+        *("segmentation", "key objects", "parametric map", "presentation state", report),
     ]
 
 

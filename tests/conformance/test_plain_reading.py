@@ -22,7 +22,7 @@ ALWAYS = (
     "Statement of the model: Demonstration model, no clinical meaning.",
     "Limitation: The probabilities are not calibrated clinical risks.",
     "Automated result, not reviewed",
-    "Algorithm Parameters: sha256 aaaaaaaa",
+    "Algorithm Parameters: model digest sha256:aaaaaaaa",
 )
 ANSWERS = {
     "scored": (
@@ -95,5 +95,14 @@ def test_what_was_asked_comes_before_the_answer_and_references_after_it(tmp_path
             "Model probability",
             "Source of Measurement:",
         )
+    ]
+    assert places == sorted(places)
+
+
+def test_that_nothing_is_assessed_comes_before_anything_else_that_was_found(tmp_path: Path) -> None:
+    said = _read("abstained", tmp_path)
+    places = [
+        said.index(words)
+        for words in ("Slices of the target:", "Not assessed because:", "Selection of the slices:")
     ]
     assert places == sorted(places)

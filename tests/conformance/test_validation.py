@@ -2,6 +2,7 @@
 
 import json
 import re
+import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
@@ -17,9 +18,11 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 from pydicom.uid import (
     CTImageStorage,
+    GrayscaleSoftcopyPresentationStateStorage,
     ImplicitVRLittleEndian,
     KeyObjectSelectionDocumentStorage,
     MRImageStorage,
+    ParametricMapStorage,
     SecondaryCaptureImageStorage,
 )
 
@@ -30,7 +33,7 @@ from dicom_out.identity import Provenance
 from dicom_out.iods import IODS
 from dicom_out.validation import findings
 from inference.findings import Analysis, SlicePolicy
-from tests.analyses import PROVENANCE, analysis_of, ct_headers
+from tests.analyses import EVERYTHING, PROVENANCE, analysis_of, ct_headers
 from tests.conformance import variants
 from tests.conformance.variants import VARIANTS, Objects, encoded, headers_of_sex, headers_with, result
 
@@ -41,6 +44,8 @@ STANDARD = {  # our tables against another transcription of PS3.3
     "enhanced-sr": "1.2.840.10008.5.1.4.1.1.88.22",
     "key-object-selection-document": KeyObjectSelectionDocumentStorage,
     "segmentation": "1.2.840.10008.5.1.4.1.1.66.4",
+    "parametric-map": ParametricMapStorage,
+    "grayscale-softcopy-presentation-state": GrayscaleSoftcopyPresentationStateStorage,
 }
 
 
@@ -60,7 +65,7 @@ def test_nothing_is_found_in_what_we_make(variant: str, monkeypatch: pytest.Monk
         annotations: Sequence[Dataset] = (),
     ) -> Objects:
         handed.append((sources, annotations))
-        return encode(analysis, sources, provenance, annotations, segmentation=True, key_objects=True)
+        return encode(analysis, sources, provenance, annotations, **EVERYTHING)
 
     monkeypatch.setattr(variants, "encode", encoding)
     objects = VARIANTS[variant]()
@@ -351,7 +356,7 @@ IN_PICTURE: dict[str, Fault] = {
     "another number in its series": (_set("SeriesNumber", 7), "SeriesNumber"),
     "no warning": (_comment("NOT FOR DIAGNOSIS", "DIAGNOSTIC"), "ImageComments"),
     "no statement of the model": (_comment("Demonstration model", "Model"), "ImageComments"),
-    "words of nobody": (_comment("; in this slice", "; Doe^Jane; in this slice"), "ImageComments"),
+    "words of nobody": (_comment("; evidence", "; Doe^Jane; evidence"), "ImageComments"),
     "another probability": (_comment("PIMA probability 6", "PIMA probability 9"), "ImageComments"),
     "no comment": (_without("ImageComments"), "ImageComments"),
 }
@@ -408,11 +413,27 @@ def test_an_object_sent_twice_is_found() -> None:
 
 
 def _with_further_objects() -> tuple[list[Dataset], list[Dataset]]:
-    """A result with its Segmentation and Key Object Selection first and its report last, and its sources."""
+    """A result, what was asked for beside the pictures first and its report last, and its sources."""
     sources = ct_headers(3, rows=32, columns=32)
-    made = encode(analysis_of(sources), sources, PROVENANCE, segmentation=True, key_objects=True)
-    *pictures, segmentation, selection, report = as_sent(made)
-    return [segmentation, selection, *pictures, report], sources
+    made = encode(analysis_of(sources), sources, PROVENANCE, **EVERYTHING)
+    *pictures, segmentation, selection, heat_map, presentation, report = as_sent(made)
+    return [segmentation, selection, heat_map, presentation, *pictures, report], sources
+
+
+def _first_value(value: float) -> Callable[[Dataset], None]:
+    def plant(ds: Dataset) -> None:
+        ds.FloatPixelData = struct.pack("<f", value) + ds.FloatPixelData[4:]
+
+    return plant
+
+
+def _another_score(ds: Dataset) -> str:
+    return re.sub(r"\d+\.\d\d %", "99.99 %", str(_text(ds).UnformattedTextValue))
+
+
+def _text(ds: Dataset) -> Dataset:
+    text: Dataset = ds.GraphicAnnotationSequence[-1].TextObjectSequence[0]
+    return text
 
 
 @pytest.mark.parametrize(
@@ -448,9 +469,42 @@ def _with_further_objects() -> tuple[list[Dataset], list[Dataset]]:
             ),
             "ReferencedSOPSequence",
         ),
+        (2, _without("FloatPixelData"), "FloatPixelData"),
+        (2, lambda ds: setattr(ds, "FloatPixelData", ds.FloatPixelData[:-4]), "FloatPixelData"),
+        (2, _first_value(1.5), "FloatPixelData"),
+        (2, _first_value(float("nan")), "FloatPixelData"),
+        (2, _set("FrameOfReferenceUID", "1.2.3"), "FrameOfReferenceUID"),
+        (2, _set("RecognizableVisualFeatures", "YES"), "RecognizableVisualFeatures"),
+        (2, _without("AcquisitionContextSequence"), "AcquisitionContextSequence"),
+        (
+            2,
+            lambda ds: delattr(
+                ds.SharedFunctionalGroupsSequence[0].RealWorldValueMappingSequence[0],
+                "QuantityDefinitionSequence",
+            ),
+            "QuantityDefinitionSequence",
+        ),
+        (3, _set("Modality", "OT"), "Modality"),
+        (3, _without("PresentationCreationDate"), "PresentationCreationDate"),
+        (3, _without("RescaleIntercept"), "RescaleIntercept"),
+        (3, _without("ReferencedSeriesSequence"), "ReferencedSeriesSequence"),
+        (3, lambda ds: setattr(_text(ds), "UnformattedTextValue", "Doe^Jane"), "UnformattedTextValue"),
+        (3, lambda ds: setattr(_text(ds), "UnformattedTextValue", ""), "UnformattedTextValue"),
+        (
+            3,
+            lambda ds: setattr(_text(ds), "UnformattedTextValue", _another_score(ds)),
+            "UnformattedTextValue",
+        ),
+        (
+            3,
+            lambda ds: setattr(
+                ds.ReferencedSeriesSequence[0].ReferencedImageSequence[0], "ReferencedSOPInstanceUID", "1.2"
+            ),
+            "ReferencedImageSequence",
+        ),
     ],
 )
-def test_a_fault_planted_in_a_segmentation_or_a_selection_is_found(
+def test_a_fault_planted_in_what_was_asked_for_is_found(
     which: int, plant: Callable[[Dataset], None], where: str
 ) -> None:
     objects, sources = _with_further_objects()
@@ -460,13 +514,14 @@ def test_a_fault_planted_in_a_segmentation_or_a_selection_is_found(
     assert any(finding.where.count(where) for finding in found), found
 
 
-def test_a_segmentation_that_the_report_does_not_list_is_found() -> None:
+@pytest.mark.parametrize("which", [0, 2, 3])
+def test_what_was_asked_for_and_the_report_does_not_list_is_found(which: int) -> None:
     objects, sources = _with_further_objects()
     evidence = objects[-1].CurrentRequestedProcedureEvidenceSequence[0]
     evidence.ReferencedSeriesSequence = [
         series
         for series in evidence.ReferencedSeriesSequence
-        if series.SeriesInstanceUID != objects[0].SeriesInstanceUID
+        if series.SeriesInstanceUID != objects[which].SeriesInstanceUID
     ]
     assert {f.where for f in findings(objects, sources)} == {"CurrentRequestedProcedureEvidenceSequence"}
 

@@ -63,7 +63,7 @@ def test_a_pacs_that_is_away_gets_everything_once_it_is_back(
     config = write_config(tmp_path, port)
     with running_node(config) as node:
         _send(node, phantom_study)
-        wait_for(lambda: any(j["state"] == "DELIVERING" for j in node.jobs()), "the delivery to begin")
+        wait_for(lambda: "DELIVERING" in node.states(), "the delivery to begin")
         with recording_pacs(port) as pacs:
             (job,) = node.settled()
             _assert_delivered_once(pacs, job["state"])
@@ -99,7 +99,7 @@ def _assert_kept(node: Node, acknowledged: list[str], spool: Path) -> None:
 
 
 def _kill_worker_while_running(node: Node, *, with_node: bool = False) -> None:
-    wait_for(lambda: any(j["state"] == "RUNNING" for j in node.jobs()), "the job to run")
+    wait_for(lambda: "RUNNING" in node.states(), "the job to run")
     worker = wait_for(node.worker_pid, "the worker's process")
     if with_node:
         node.kill()

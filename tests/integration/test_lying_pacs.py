@@ -9,11 +9,12 @@ import pytest
 from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage, EnhancedSRStorage
 
 from db.models import DeliveryState, ObjectRole
+from dicom_out.scu import Peer, send_files
 from tests import lying_pacs as lies
 from tests.held import FIRST_RETRY_S, Node, recipient
-from tests.lying_pacs import TAKEN, Lie, LyingPacs, lying_pacs
+from tests.lying_pacs import TAKEN, Lie, LyingPacs, Report, lying_pacs
 
-INVALID_ARGUMENT = 0x0115
+INVALID_ARGUMENT, NOT_AUTHORIZED = 0x0115, 0x0124
 REPORTS = (Comprehensive3DSRStorage, ComprehensiveSRStorage, EnhancedSRStorage)
 Start = Callable[..., LyingPacs]
 
@@ -340,3 +341,26 @@ def test_what_it_cannot_understand_waits_for_a_person(node: Node, pacs: LyingPac
     job = node.job()
     assert (job["state"], job["reason"]) == ("FAILED", "1 objects refused: pacs: status C000")
     assert len(pacs.requests[0].committed) == count - 1  # what is not there is not asked about
+
+
+def test_what_it_has_already_is_there(node: Node, pacs: LyingPacs) -> None:
+    pacs.statuses = {Comprehensive3DSRStorage: 0x0111}  # the answer to an earlier attempt was lost
+    count = _sent_and_asked(node)
+    assert node.objects() == {"unconfirmed": count}
+    pacs.report(pacs.requests[0])
+    assert node.job()["state"] == "DONE"
+
+
+def test_nonsense_is_refused(node: Node, pacs: LyingPacs) -> None:
+    count = _sent_and_asked(node)
+    for transaction_uid in ("", "2.25.4"):
+        assert pacs.report(Report(transaction_uid, ())) == INVALID_ARGUMENT
+    assert node.objects() == {"unconfirmed": count}
+
+
+def test_who_may_only_report_cannot_send_images(node: Node, pacs: LyingPacs) -> None:
+    image = next(node.settings.storage.spool.rglob("*.dcm"))
+    listener = Peer("SEDAS", "127.0.0.1", pacs.node_port)
+    for sender, refused in (("PACS", True), ("CT", False)):
+        [answer] = send_files([image], listener, calling_ae_title=sender)
+        assert (answer.status == NOT_AUTHORIZED) is refused

@@ -8,7 +8,9 @@ from functools import cache
 from pydicom.dataset import Dataset
 from pydicom.uid import (
     ComprehensiveSRStorage,
+    GrayscaleSoftcopyPresentationStateStorage,
     KeyObjectSelectionDocumentStorage,
+    ParametricMapStorage,
     RTStructureSetStorage,
     SecondaryCaptureImageStorage,
     SegmentationStorage,
@@ -29,7 +31,7 @@ from inference.findings import (
     SlicePolicy,
     Target,
 )
-from tests.analyses import PROVENANCE, analysis_of, ct_headers
+from tests.analyses import EVERYTHING, PROVENANCE, analysis_of, ct_headers
 from tests.conformance.sources import read
 from tests.conformance.variants import annotation, received, slabs, slices_only
 
@@ -114,7 +116,8 @@ def _another(number: int, ds: Dataset) -> Dataset:
     ds.SliceThickness = 2.5
     ds.ImagePositionPatient = [-100.0, -90.0, 2.5 * number]
     ds.ImageOrientationPatient = [-0.98480775, -0.17364818, 0, 0.17364818, -0.98480775, 0]
-    ds.PixelSpacing = [1.5, 1.5]
+    ds.PixelSpacing = [1.5, 1.25]
+    ds.RescaleIntercept, ds.RescaleSlope, ds.RescaleType = "-1000", "2", "HU"
     ds.LossyImageCompression, ds.LossyImageCompressionRatio = "01", "10.5"
     ds.LossyImageCompressionMethod = "ISO_15444_1"
     return ds
@@ -194,7 +197,7 @@ def _made(
     reason: Reason,
     annotations: Sequence[Dataset] = (),
 ) -> Made:
-    encoded = encode(analysis, sources, provenance, annotations, segmentation=True, key_objects=True)
+    encoded = encode(analysis, sources, provenance, annotations, **EVERYTHING)
     card, *further, report = result = [read(content(ds)) for ds in encoded]
     name = ResultName(analysis.study_instance_uid, analysis.series_instance_uid, provenance)
     others = [in_class(report, sop_class, name) for sop_class in CLASSES[1:]]
@@ -205,6 +208,8 @@ def _made(
         "key slice picture": _of_class(further, SecondaryCaptureImageStorage),
         "segmentation": _of_class(further, SegmentationStorage),
         "key object selection": _of_class(further, KeyObjectSelectionDocumentStorage),
+        "parametric map": _of_class(further, ParametricMapStorage),
+        "presentation state": _of_class(further, GrayscaleSoftcopyPresentationStateStorage),
         "report": [report],
         "rejection note": [read(content(note))],
     }

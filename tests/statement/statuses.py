@@ -11,7 +11,7 @@ from db.session import DatabaseUnusable
 from dicom_out.commitment import FOR_GOOD, NO_SUCH_INSTANCE, in_words
 from dicom_out.outcome import Outcome, outcome_of
 from node import scp
-from node.receive import Arrival, NotStorable, OtherContent, WrongObject
+from node.receive import Arrival, NotASender, NotStorable, OtherContent, WrongObject
 from node.status import EventStatus, StoreStatus
 from node.watermark import NoRoom
 from tests.statement.document import table
@@ -22,6 +22,7 @@ _FAILURES: dict[str, Exception | None] = {
     "The disk does not take it (full, read-only, gone)": OSError(errno.ENOSPC, "No space left on device"),
     "Another process changed the study at that moment": LostRace("changed"),
     "The database cannot be reached": DatabaseUnusable("no answer"),
+    "The calling AE title may only report on storage commitment": NotASender("may not"),
     "SOP class or instance UID in the data set differ from the command's": WrongObject("differs"),
     "Not readable, without Study, Series or SOP Instance UID, a malformed UID, or pixel data cut short": NotStorable(
         "?"
@@ -31,6 +32,7 @@ _FAILURES: dict[str, Exception | None] = {
 _SENDER = {
     StoreStatus.SUCCESS: "nothing",
     StoreStatus.OUT_OF_RESOURCES: "send it again later",
+    StoreStatus.NOT_AUTHORIZED: "do not repeat; the site lists its senders in `listener.calling_ae_titles`",
     StoreStatus.DOES_NOT_MATCH_SOP_CLASS: "do not repeat; the object or the sender is at fault",
     StoreStatus.CANNOT_UNDERSTAND: "do not repeat; the object is at fault",
     StoreStatus.OTHER_CONTENT_UNDER_KNOWN_UID: "do not repeat; give the changed object a UID of its own",
@@ -55,6 +57,7 @@ _MEANINGS: Mapping[tuple[int, int], str] = {
     (0x0001, 0x0001): "Warning",
     (0x0107, 0x0107): "Warning: attribute list error",
     (0x0110, 0x0110): "Processing failure",
+    (0x0111, 0x0111): "Duplicate SOP Instance: an earlier attempt has arrived",
     (0x0116, 0x0116): "Warning: attribute value out of range",
     (0x0117, 0x0117): "Invalid SOP Instance",
     (0x0122, 0x0122): "SOP class not supported",

@@ -38,6 +38,11 @@ def upgrade() -> None:
     op.add_column("deliveries", sa.Column("opened_at", UtcDateTime(timezone=True), nullable=True))
     op.add_column("deliveries", sa.Column("alarmed_at", UtcDateTime(timezone=True), nullable=True))
     op.add_column("deliveries", sa.Column("requests", sa.Integer(), nullable=False, server_default="0"))
+    op.add_column("deliveries", sa.Column("futile", sa.Integer(), nullable=False, server_default="0"))
+    op.execute(
+        "UPDATE deliveries SET futile = attempts WHERE attempts = 1 AND state = 'parked' "
+        "AND answer <> 'this destination is not configured'"
+    )
     op.execute(
         "UPDATE deliveries SET opened_at = COALESCE("
         "(SELECT completed_at FROM jobs WHERE jobs.id = deliveries.job_id), next_attempt_at)"

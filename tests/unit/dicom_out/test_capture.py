@@ -8,7 +8,7 @@ from dicom_out.captions import caption
 from dicom_out.capture import key_slices, patient_orientation
 from dicom_out.encode import encode
 from dicom_out.lettering import layout
-from dicom_out.render import windowed
+from dicom_out.render import OUTLINE, windowed
 from inference.findings import Analysis, SlicePolicy, Target
 from tests.analyses import PROVENANCE, analysis_of, ct_headers
 
@@ -85,8 +85,34 @@ def test_beside_the_letters_and_the_heat_the_picture_is_the_ct() -> None:
     lettered = np.zeros(same.shape, dtype=np.bool_)
     for placed in layout(caption(analysis, scored), scored.lungs | scored.lesion):
         lettered[placed.box.top : placed.box.bottom, placed.box.left : placed.box.right] = True
-    assert same[(scored.heat == 0) & ~lettered].all()
+    outline = (pixels == OUTLINE).all(axis=-1)
+    assert same[(scored.heat == 0) & ~lettered & ~outline].all()
     assert not same[scored.heat > 0.5].any()
+
+
+@pytest.mark.parametrize("released", ["score", "no score"])
+def test_the_target_is_outlined_with_and_without_heat(released: str) -> None:
+    analysis = _analysis(1) if released == "score" else _analysis(1).without_score()
+    picture = _pictures(analysis)[0]
+    pixels = np.frombuffer(picture.PixelData, np.uint8).reshape(picture.Rows, picture.Columns, 3)
+    lesion = analysis.slices[0].lesion
+    rows, columns = np.nonzero((pixels == OUTLINE).all(axis=-1))
+    inside_rows, inside_columns = np.nonzero(lesion)
+    assert (rows.min(), rows.max()) == (inside_rows.min() - 1, inside_rows.max() + 1)
+    assert (columns.min(), columns.max()) == (inside_columns.min() - 1, inside_columns.max() + 1)
+    assert not lesion[rows, columns].any()
+    assert "the outline of the target" in picture.DerivationDescription
+
+
+def test_without_an_extent_nothing_is_outlined_and_the_words_name_no_colour() -> None:
+    analysis = _analysis(1)
+    scored = replace(analysis.slices[0], lesion=np.zeros_like(analysis.slices[0].lesion))
+    analysis = replace(analysis, slices=(scored,))
+    picture = _pictures(analysis)[0]
+    pixels = np.frombuffer(picture.PixelData, np.uint8).reshape(picture.Rows, picture.Columns, 3)
+    assert not (pixels == OUTLINE).all(axis=-1).any()
+    assert "outline" not in picture.DerivationDescription
+    assert caption(analysis, scored).result[-1] == "unconfirmed target"
 
 
 def test_the_words_say_what_the_picture_shows() -> None:
@@ -95,19 +121,21 @@ def test_the_words_say_what_the_picture_shows() -> None:
     assert words.heading == "AI RESEARCH"
     assert words.result == (
         "PIMA probability 53.33 %",
-        "in this slice 55.00 %",
+        "image 2: 55.00 %",
         "evidence for PIMA",
-        "unconfirmed target",
+        "cyan: unconfirmed target",
     )
     marked = replace(analysis, slice_policy=SlicePolicy.ANNOTATED)
-    assert caption(marked, analysis.slices[1]).result[-1] == "marked target"
+    assert caption(marked, analysis.slices[1]).result[-1] == "cyan: marked target"
+    unnumbered = replace(analysis.slices[1], instance_number=None)
+    assert caption(analysis, unnumbered).result[1] == "in this slice 55.00 %"
 
 
 def test_without_a_score_there_is_no_number_and_no_heat() -> None:
     analysis = _analysis(3).without_score()
     words = caption(analysis, analysis.slices[1])
     assert not words.legend
-    assert not any(character.isdigit() for line in (words.score, *words.result) for character in line)
+    assert (words.score, *words.result) == ("no score", "no score", "image 2", "cyan: unconfirmed target")
     picture = _pictures(analysis)[0]
     assert picture.SeriesDescription == "AI RESEARCH target"
     assert "DerivationCodeSequence" not in picture

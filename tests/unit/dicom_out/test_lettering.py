@@ -9,7 +9,12 @@ from tests.analyses import DEMONSTRATION, plane
 CAPTION = Caption(
     heading="AI RESEARCH",
     score="PIMA 100.00 %",
-    result=("PIMA probability 100.00 %", "in this slice 100.00 %", "evidence for PIMA", "unconfirmed target"),
+    result=(
+        "PIMA probability 100.00 %",
+        "image 100: 100.00 %",
+        "evidence for PIMA",
+        "cyan: unconfirmed target",
+    ),
     warning=("RESEARCH USE ONLY", "NOT FOR DIAGNOSIS"),
     model=(DEMONSTRATION,),
     legend=True,

@@ -16,7 +16,7 @@ from dicom_out.validation import note_findings
 from inference.annotation_files import File, summarise
 from node.annotations import Rules, judge
 from node.headers import read_header
-from tests.analyses import PROVENANCE, SERIES_UID, STUDY_UID, analysis_of
+from tests.analyses import EVERYTHING, PROVENANCE, SERIES_UID, STUDY_UID, analysis_of
 from tests.conformance.sources import SOFTWARE, headers, read
 
 NAME = ResultName(STUDY_UID, SERIES_UID, PROVENANCE)
@@ -26,7 +26,7 @@ AT = PROVENANCE.at + timedelta(days=3)
 @cache
 def result() -> tuple[bytes, ...]:
     sources = headers("korean")
-    made = encode(analysis_of(sources), sources, PROVENANCE, segmentation=True, key_objects=True)
+    made = encode(analysis_of(sources), sources, PROVENANCE, **EVERYTHING)
     return tuple(content(ds) for ds in made)
 
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from dicom_out.render import OUTLINE, coloured, outlined, overlaid, windowed
+from dicom_out.render import OUTLINE, as_rgb, coloured, edged, overlaid, windowed
 
 SHAPE = (6, 5)
 
@@ -44,7 +44,7 @@ def test_an_outline_hides_nothing_of_what_it_surrounds() -> None:
     grey = np.full((9, 9), 77, dtype=np.uint8)
     extent = np.zeros((9, 9), dtype=np.bool_)
     extent[3:6, 3:6] = True
-    rgb = outlined(grey, extent)
+    rgb = edged(as_rgb(grey), extent)
     assert (rgb[extent] == 77).all()
     assert (rgb[2, 3:6] == OUTLINE).all()
     assert (rgb == OUTLINE).all(axis=-1).sum() == 12
@@ -53,4 +53,4 @@ def test_an_outline_hides_nothing_of_what_it_surrounds() -> None:
 def test_an_extent_at_the_edge_of_the_slice_is_outlined_inside_of_it() -> None:
     extent = np.zeros((4, 4), dtype=np.bool_)
     extent[0, 0] = True
-    assert (outlined(np.zeros((4, 4), dtype=np.uint8), extent) == OUTLINE).all(axis=-1).sum() == 2
+    assert (edged(as_rgb(np.zeros((4, 4), dtype=np.uint8)), extent) == OUTLINE).all(axis=-1).sum() == 2

@@ -10,8 +10,10 @@ from pydicom.uid import (
     JPEG2000,
     CTImageStorage,
     ExplicitVRLittleEndian,
+    GrayscaleSoftcopyPresentationStateStorage,
     ImplicitVRLittleEndian,
     KeyObjectSelectionDocumentStorage,
+    ParametricMapStorage,
     SecondaryCaptureImageStorage,
     SegmentationStorage,
 )
@@ -22,7 +24,7 @@ from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 from dicom_out.encode import encode, write
 from dicom_out.outcome import Outcome, SendResult, outcome_of, result_of
 from dicom_out.scu import MAX_PDU, Peer, contexts, echo, send_files
-from tests.analyses import PROVENANCE, analysis_of, ct_headers
+from tests.analyses import EVERYTHING, PROVENANCE, analysis_of, ct_headers
 
 Handler = Callable[[Event], int | Dataset]
 
@@ -64,6 +66,7 @@ def _status(value: int, comment: str = "") -> Dataset:
     ("status", "outcome"),
     [
         (0x0000, Outcome.STORED),
+        (0x0111, Outcome.STORED),
         (0xB000, Outcome.STORED),
         (0xB006, Outcome.STORED),
         (0xB007, Outcome.STORED),
@@ -147,15 +150,20 @@ def test_a_class_that_is_not_taken_does_not_keep_the_others_back(
     assert "Comprehensive 3D SR" in results[0].answer
 
 
-def test_a_segmentation_and_key_objects_are_offered_and_taken(tmp_path: Path) -> None:
+def test_what_was_asked_for_is_offered_and_taken(tmp_path: Path) -> None:
     headers = ct_headers(3, rows=64, columns=64)
     analysis = analysis_of(headers, scored=slice(0, 3))
-    objects = encode(analysis, headers, PROVENANCE, segmentation=True, key_objects=True)
-    classes = [SegmentationStorage, KeyObjectSelectionDocumentStorage]
+    objects = encode(analysis, headers, PROVENANCE, **EVERYTHING)
+    classes = [
+        SegmentationStorage,
+        KeyObjectSelectionDocumentStorage,
+        ParametricMapStorage,
+        GrayscaleSoftcopyPresentationStateStorage,
+    ]
     files = write([ds for ds in objects if ds.SOPClassUID in classes], tmp_path)
     assert {context.abstract_syntax for context in contexts(files)} == set(classes)
     with _peer(lambda _: 0x0000, sop_classes=classes) as peer:
-        assert [r.outcome for r in send_files(files, peer, timeout_s=10)] == [Outcome.STORED] * 2
+        assert [r.outcome for r in send_files(files, peer, timeout_s=10)] == [Outcome.STORED] * 4
 
 
 def test_an_abort_leaves_the_rest_for_another_try(pictures: list[Path]) -> None:

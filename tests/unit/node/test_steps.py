@@ -37,7 +37,7 @@ def test_a_setting_that_moves_a_result_gives_another_digest(name: str, value: ob
     assert digest(inference={name: value}) != digest()
 
 
-@pytest.mark.parametrize("name", ["segmentation", "key_objects"])
+@pytest.mark.parametrize("name", ["segmentation", "key_objects", "parametric_map", "presentation_state"])
 def test_what_else_is_made_gives_another_digest(name: str) -> None:
     assert digest(results={name: True}) != digest()
 

@@ -34,6 +34,7 @@ class Pacs:
     def __init__(self) -> None:
         self.outcomes: dict[str, Outcome] = {}
         self.everything = Outcome.STORED
+        self.is_silent = False  # whether it stores or not, no answer arrives
         self.stored: list[Dataset] = []
         self.asked: list[tuple[str, list[Item]]] = []
         self.meanwhile: Callable[[], object] | None = None
@@ -49,6 +50,8 @@ class Pacs:
         outcome = self.outcomes.get(ds.SOPClassUID, self.everything)
         if outcome is Outcome.STORED:
             self.stored.append(ds)
+        if self.is_silent:
+            return SendResult(Outcome.TRY_AGAIN, "because", unanswered=True)
         return SendResult(outcome, "" if outcome is Outcome.STORED else "because")
 
     def request_commitment(
@@ -96,7 +99,7 @@ class Bench(Node):
         """It reports truly on the last request."""
         transaction_uid, items = self.pacs[name].asked[-1]
         said = Report(transaction_uid, [(i.sop_class_uid, i.sop_instance_uid) for i in items])
-        hear(self.sessions, self.settings.delivery, 1, said.encoded(), name.upper(), now=self.now)
+        hear(self.sessions, self.settings.delivery, 1, said.encoded(), "PACS", now=self.now)
 
     @property
     def study(self) -> str:
@@ -188,37 +191,44 @@ def test_notes_that_differ_have_places_of_their_own_in_the_result(bench: Open) -
 
 def test_what_was_tried_without_an_answer_may_be_there(bench: Open) -> None:
     node = bench()
-    node.pacs["pacs"].everything = Outcome.TRY_AGAIN
+    node.pacs["pacs"].is_silent = True
     node.deliver()
     node.withdraw()
     assert node.objects() == {"cancelled": len(node.made()), "waiting": 1}
-    node.pacs["pacs"].everything = Outcome.STORED
-    node.now += HOUR
+    node.pacs["pacs"].is_silent = False
     node.deliver()
-    [note] = node.pacs["pacs"].stored
+    [note] = node.pacs["pacs"].notes
     assert _named(note) == node.made()
     assert node.job()["state"] == "WITHDRAWN"
 
 
 def test_what_was_refused_after_a_try_without_an_answer_may_be_there(bench: Open) -> None:
     node = bench()
-    node.pacs["pacs"].everything = Outcome.TRY_AGAIN  # it stored them, and the answer was lost
+    node.pacs["pacs"].is_silent = True
     node.deliver()
-    node.pacs["pacs"].everything = Outcome.REFUSED  # it has them already
+    node.pacs["pacs"].is_silent = False
+    node.pacs["pacs"].everything = Outcome.REFUSED
     node.now += HOUR
     node.deliver()
     assert node.job()["state"] == "FAILED"
     node.pacs["pacs"].everything = Outcome.STORED
     node.withdraw()
     node.deliver()
-    [note] = node.pacs["pacs"].stored
+    [note] = node.pacs["pacs"].notes
     assert _named(note) == node.made()
 
 
-def test_what_was_refused_is_not_there(bench: Open) -> None:
+@pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.TRY_AGAIN, Outcome.CLASS_REFUSED])
+def test_what_was_refused_or_never_reached_it_is_not_there_however_often_it_was_tried(
+    bench: Open, outcome: Outcome
+) -> None:
     node = bench()
-    node.pacs["pacs"].everything = Outcome.REFUSED
-    node.deliver()
+    node.pacs["pacs"].everything = outcome
+    for _ in range(3):
+        node.deliver()
+        if node.job()["state"] == "FAILED":
+            node.retry()
+        node.now += HOUR
     node.withdraw()
     assert node.job()["state"] == "WITHDRAWN"
     node.deliver()
@@ -227,7 +237,7 @@ def test_what_was_refused_is_not_there(bench: Open) -> None:
 
 def test_the_note_for_a_destination_that_is_gone_waits_for_a_person(bench: Open) -> None:
     node = bench()
-    node.pacs["pacs"].everything = Outcome.TRY_AGAIN
+    node.pacs["pacs"].is_silent = True
     node.deliver()
     park_unknown(node.sessions, {"archive"}, now=node.now)
     node.withdraw()
@@ -237,9 +247,9 @@ def test_the_note_for_a_destination_that_is_gone_waits_for_a_person(bench: Open)
         "FAILED", "1 objects refused: pacs: this destination is not configured",
     )  # fmt: skip
     node.retry()
-    node.pacs["pacs"].everything = Outcome.STORED
+    node.pacs["pacs"].is_silent = False
     node.deliver()
-    [note] = node.pacs["pacs"].stored
+    [note] = node.pacs["pacs"].notes
     assert _named(note) == node.made()
 
 
@@ -429,22 +439,44 @@ def test_by_the_digest_of_a_model_all_that_it_made_is_withdrawn(bench: Open) -> 
 
 def test_every_generation_of_a_study_is_withdrawn_and_a_new_one_names_none_of_them(bench: Open) -> None:
     node = bench(released=False)
-    with node.sessions.begin() as session:
-        first = session.get_one(Job, 1)
-        second = jobs.image_arrived(session, first.study_instance_uid, now=node.now)
-        jobs.advance(session, second, Event.STUDY_COMPLETE, now=node.now)
-        jobs.claim(session, worker="w", lease=HOUR, now=node.now)
-        _copy_result(session.get_one(Result, 1), second)
-        session.add(_copy_result(session.get_one(Result, 1), second))
-        jobs.advance(session, second, Event.RESULTS_HELD, now=node.now, owner="w")
-        third = jobs.image_arrived(session, first.study_instance_uid, now=node.now)
+    _second_generation(node)
     node.release()
-    with node.sessions() as session:
+    with node.sessions.begin() as session:
+        third = jobs.image_arrived(session, node.study, now=node.now)
         assert results.sent_before(session, third, CLASSES) is not None
     assert node.withdraw() == [1, 2]
     with node.sessions() as session:
         assert results.sent_before(session, third, CLASSES) is None
         assert [j.state for j in jobs.every(session)] == [State.WITHDRAWN, State.WITHDRAWN, State.RECEIVING]
+
+
+def test_one_generation_that_cannot_be_withdrawn_keeps_no_other_from_it(bench: Open) -> None:
+    node = bench()
+    node.deliver()
+    _second_generation(node)
+    with node.sessions() as session:
+        first = session.get_one(Result, 1).objects[0]
+    lost = node.settings.storage.outbox / first.path
+    content = lost.read_bytes()
+    lost.unlink()
+    with pytest.raises(
+        CannotIntervene, match="1 of 2 jobs are withdrawn; job 1 cannot be withdrawn: object 2"
+    ):
+        node.withdraw()
+    assert (node.job(1)["state"], node.job(2)["state"]) == ("DONE", "WITHDRAWN")
+    lost.write_bytes(content)
+    assert node.withdraw() == [1]
+
+
+def _second_generation(node: Bench) -> None:
+    """Of the same study, its result held."""
+    with node.sessions.begin() as session:
+        second = jobs.image_arrived(session, session.get_one(Job, 1).study_instance_uid, now=node.now)
+        jobs.advance(session, second, Event.STUDY_COMPLETE, now=node.now)
+        jobs.claim(session, worker="w", lease=HOUR, now=node.now)
+        session.add(_copy_result(session.get_one(Result, 1), second))
+        session.flush()
+        jobs.advance(session, second, Event.RESULTS_HELD, now=node.now, owner="w")
 
 
 def _copy_result(result: Result, job: Job) -> Result:
