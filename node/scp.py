@@ -38,7 +38,7 @@ from pydicom.uid import (
     RTStructureSetStorage,
     SegmentationStorage,
 )
-from pynetdicom import AE, evt
+from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event
@@ -220,6 +220,7 @@ def listening(
     reporting: Reporting | None = None,
 ) -> Iterator[int]:
     """A storage and verification SCP for as long as the block runs; gives the port it listens on."""
+    _config.VALIDATORS["UI"] = _any_uid
     ae = _Entity(ae_title=settings.ae_title)
     ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     ae.implementation_version_name = implementation_version_name(version("sedas-node"))
@@ -250,6 +251,11 @@ def listening(
         ae.shutdown()
 
 
+def _any_uid(_: object) -> tuple[bool, str]:
+    """A command that names an impossible UID gets an answer; pynetdicom would end the association instead."""
+    return True, ""
+
+
 def _from_senders(keep: Keep, settings: Listener, reporting: Reporting | None) -> Keep:
     """`keep`, but nothing of who may associate only to report."""
     others = set(reporting.ae_titles if reporting else ()) - set(settings.calling_ae_titles)
@@ -268,7 +274,7 @@ def on_c_store(event: Event, keep: Keep, sizes: Sizes) -> Dataset:
     arrival = Arrival(
         calling_ae_title=sender,
         sop_class_uid=str(event.context.abstract_syntax),  # what was negotiated, whatever the command says
-        sop_instance_uid=str(request.AffectedSOPInstanceUID),
+        sop_instance_uid=str(request.AffectedSOPInstanceUID or ""),
     )
     facts = {"sender": sender, "sop_instance_uid": arrival.sop_instance_uid}
     if (size := sizes.of_last(event.assoc)) > sizes.maximum:

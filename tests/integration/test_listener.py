@@ -103,25 +103,27 @@ def test_other_content_under_a_known_uid_is_answered_so(port: int, slices: list[
     assert _store(port, ds) == StoreStatus.OTHER_CONTENT_UNDER_KNOWN_UID
 
 
-@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
+@pytest.mark.filterwarnings("ignore:.*for VR UI")  # pydicom, of what the test writes
 def test_what_is_refused_is_quarantined(port: int, slices: list[Path], settings: Settings) -> None:
-    kept, changed, cut, path_like = (dcmread(slices[2]) for _ in range(4))
+    kept, changed, cut, path_like, long = (dcmread(slices[2]) for _ in range(5))
     changed.PixelData = bytes(len(changed.PixelData))
     cut.SOPInstanceUID = f"{kept.SOPInstanceUID}.1"
     cut.PixelData = cut.PixelData[:100]
     path_like.SOPInstanceUID = "../../../etc/passwd"
     path_like.StudyInstanceUID = "../.."
-    assert [_store(port, ds) for ds in (kept, changed, cut, path_like)] == [
+    long.SOPInstanceUID = "1." * 40 + "1"
+    assert [_store(port, ds) for ds in (kept, changed, cut, path_like, long)] == [
         StoreStatus.SUCCESS,
         StoreStatus.OTHER_CONTENT_UNDER_KNOWN_UID,
+        StoreStatus.CANNOT_UNDERSTAND,
         StoreStatus.CANNOT_UNDERSTAND,
         StoreStatus.CANNOT_UNDERSTAND,
     ]
     with app.open_existing(settings)() as session:
         rows = quarantine.every(session)
-    assert [row.calling_ae_title for row in rows] == ["PACS"] * 3
+    assert [row.calling_ae_title for row in rows] == ["PACS"] * 4
     assert ["known with other content" in rows[0].reason, "bytes short" in rows[1].reason] == [True, True]
-    assert rows[2].sop_instance_uid == "../../../etc/passwd"
+    assert [row.sop_instance_uid for row in rows[2:]] == [path_like.SOPInstanceUID, long.SOPInstanceUID]
     folder = settings.storage.quarantine
     assert {path.name for path in folder.iterdir()} == {f"{row.sha256}.dcm" for row in rows}
     assert dcmread(folder / f"{rows[0].sha256}.dcm").PixelData == changed.PixelData
