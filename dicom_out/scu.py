@@ -34,6 +34,7 @@ from dicom_out.outcome import Outcome, SendResult, result_of, unreadable
 MAX_PDU = 131072
 LONGEST_PDU = 1 << 20  # that is read at all; no setting allows a longer one
 TIMEOUT_S = 60.0
+MOST_WAITING = 2  # messages of a peer that does not wait for answers
 NOTICED_WITHIN_S = 5.0
 TRANSFER_SYNTAX_REJECTED = 4  # the result of a presentation context (PS3.8 table 9-18)
 MOST_CONTEXTS = 128  # PS3.8 9.3.2.2: odd identifiers from 1 to 255
@@ -214,6 +215,11 @@ class Connection(AssociationSocket):
     """The socket of an association, of ours or of a peer's: no peer holds it for ever, and TLS that ended says why."""
 
     alert = ""  # in TLS 1.3 a peer refuses our certificate only after the handshake
+
+    @property
+    def ready(self) -> bool:
+        """Is there something to be read? Not while messages wait: memory does not grow with what a peer sends ahead."""
+        return self.assoc.dimse.msg_queue.qsize() < MOST_WAITING and super().ready
 
     def recv(self, nr_bytes: int) -> bytearray:
         """So many bytes, or fewer where the peer is gone; all of them within the network timeout, not each.

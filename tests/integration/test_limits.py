@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from io import BytesIO
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -15,6 +16,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from pynetdicom import AE
 from pynetdicom.association import Association
+from pynetdicom.dimse_messages import C_STORE_RQ
+from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.pdu import A_ASSOCIATE_RQ, P_DATA_TF
 from pynetdicom.pdu_primitives import A_ASSOCIATE, MaximumLengthNotification
 from pynetdicom.presentation import build_context
@@ -24,6 +27,7 @@ from dicom_out.outcome import Outcome
 from dicom_out.scu import LONGEST_PDU, Peer, echo
 from inference.phantom import chest, write_study
 from node import app, scp
+from node.receive import Arrival
 from node.status import StoreStatus
 from tests.peers import wait_for
 
@@ -216,6 +220,51 @@ def test_a_data_set_that_is_too_long_is_answered_so_and_not_gathered(
     assert not limited.storage.spool.exists()
     assert association.send_c_store(image).Status == StoreStatus.SUCCESS
     association.release()
+
+
+def test_a_sender_that_waits_for_no_answer_waits_for_the_node(limited: Settings, image: Dataset) -> None:
+    go_on, count = threading.Event(), 80
+    kept: list[Arrival] = []
+
+    def keep(_: bytes, arrival: Arrival) -> None:
+        go_on.wait(20)
+        kept.append(arrival)
+
+    message = _store(image, padding=1 << 19)
+    patient = limited.listener.model_copy(update={"network_timeout_s": 20.0})
+    with (
+        scp.listening(patient, keep) as port,
+        socket.create_connection(("127.0.0.1", port)) as connection,
+    ):
+        connection.sendall(_request())
+        connection.recv(1)
+        connection.settimeout(2)
+        sent = _send_without_waiting(connection, message, count)
+        assert sent < count * len(message) / 2
+        go_on.set()
+        wait_for(lambda: len(kept) >= sent // len(message), "what was sent to be kept", timeout_s=20)
+
+
+def _send_without_waiting(connection: socket.socket, message: bytes, count: int) -> int:
+    """How many bytes the other side takes before it takes no more."""
+    sent = 0
+    try:
+        while sent < count * len(message):
+            sent += connection.send(message[sent % len(message) :])
+    except TimeoutError:
+        pass
+    return sent
+
+
+def _store(image: Dataset, padding: int) -> bytes:
+    """A C-STORE of that many more bytes, as PDUs."""
+    request = C_STORE()
+    request.MessageID, request.Priority = 1, 0
+    request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = image.SOPClassUID, image.SOPInstanceUID
+    request.DataSet = BytesIO(bytes(padding))
+    message = C_STORE_RQ()
+    message.primitive_to_message(request)
+    return b"".join(bytes(P_DATA_TF(part).encode()) for part in message.encode_msg(1, 16384))
 
 
 def test_no_more_than_the_limit_is_kept() -> None:

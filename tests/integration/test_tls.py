@@ -15,7 +15,7 @@ from dicom_out.outcome import Outcome, SendResult
 from dicom_out.scu import echo, send_files
 from inference.phantom import chest, write_study
 from node import app
-from node.checkup import EXPECTED
+from node.checkup import EXPECTED, checkup
 from node.commission import commission
 from node.commission_record import Site
 from node.outbound import addressed, echo_peer, send_path
@@ -215,6 +215,15 @@ def test_the_commands_take_a_destination_by_its_name(
             record = tmp_path / "record.html"
             assert commission(site, record, SCREEN), record.read_text()
             assert "with certificates to the destination, with certificates to the node" in record.read_text()
+
+
+def test_the_checkup_tries_certificates_and_destinations(secured: Settings, node: Tls, pacs: Tls) -> None:
+    with recording_pacs(tls=pacs) as archive:
+        there = (_destination(archive.port, node), _destination(archive.port, None))
+        delivery = secured.delivery.model_copy(update={"destinations": there[:1]})
+        assert checkup(secured.model_copy(update={"delivery": delivery}), SCREEN)
+        delivery = secured.delivery.model_copy(update={"destinations": there[1:]})
+        assert not checkup(secured.model_copy(update={"delivery": delivery}), SCREEN)
 
 
 def test_a_bad_certificate_stops_the_node_before_it_listens(secured: Settings, tmp_path: Path) -> None:

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 from pydicom.uid import CTImageStorage
 from rich.console import Console
+from typer.testing import CliRunner, Result
 
 from config.settings import Quarantine, Settings
 from db import instances, quarantine
 from db.models import Quarantined
-from db.session import Sessions
+from db.session import Sessions, open_database
 from inference.phantom import chest, write_study
+from node.__main__ import cli
 from node.interventions import CannotIntervene
 from node.quarantine import file_of, print_all, print_one, prune, put_aside, release
 from node.receive import Arrival, identify
@@ -176,6 +178,27 @@ def test_nothing_is_said_in_words(settings: Settings, sessions: Sessions) -> Non
     assert _printed(_all, settings, sessions) == "nothing is in quarantine\n"
     with pytest.raises(CannotIntervene, match="no object 7"):
         release(settings, sessions, 7, now=datetime.now(UTC))
+
+
+def test_the_command_lists_shows_and_releases(settings: Settings, now: datetime, image: bytes) -> None:
+    settings.storage.folder.mkdir(parents=True)
+    config = settings.storage.folder / "config.toml"
+    config.write_text(f'[storage]\nfolder = "{settings.storage.folder}"')
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(cli, ["quarantine", *arguments, "--config", str(config)])
+
+    identity = identify(image)
+    arrival = Arrival("PACS", identity.sop_class_uid, identity.sop_instance_uid)
+    sessions = open_database(settings.storage.url)
+    put_aside(image, arrival, "a reason", settings, sessions, now=now)
+    put_aside(b"rubbish", REFUSED, "a reason", settings, sessions, now=now)
+    assert run().stdout.count("a reason") == 2
+    assert identity.sop_instance_uid in run("1").stdout
+    assert run("1", "--release").stdout == "object 1 is taken in\n"
+    assert isinstance(run("2", "--release").exception, CannotIntervene)
+    assert isinstance(run("--release").exception, CannotIntervene)
+    assert [entry["object"] for entry in json.loads(run("--json").stdout)] == [2]
 
 
 def _all(settings: Settings, sessions: Sessions, screen: Console) -> None:
