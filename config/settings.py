@@ -1,10 +1,11 @@
 """Every setting of a node, with its bounds beside it; frozen, and refused as a whole when one is wrong."""
 
 from enum import StrEnum
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, StringConstraints, model_validator
 
 # PS3.5 6.2: at most 16 characters of the default repertoire, no backslash, no control character.
 AeTitle = Annotated[
@@ -18,6 +19,14 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
 
+class Tls(Section):
+    """Who we are and whom we trust on TLS connections: PEM files, systemd credentials for instance."""
+
+    certificate: Path  # ours, followed by what leads to its authority
+    key: Path  # its private key, not encrypted
+    ca: Path  # the certificates of the authorities that vouch for peers
+
+
 class Listener(Section):
     """The storage SCP that the PACS sends to."""
 
@@ -25,9 +34,23 @@ class Listener(Section):
     host: str = "0.0.0.0"  # noqa: S104 - a listener beside a PACS listens
     port: Port = 11112  # 0: any free port, printed at start
     calling_ae_titles: tuple[AeTitle, ...] = ()  # the peers that may associate; nobody else
+    caller_addresses: dict[
+        AeTitle, tuple[IPvAnyNetwork, ...]
+    ] = {}  # whence; a title not named: from anywhere
     maximum_associations: Annotated[int, Field(ge=1, le=500)] = 25
     maximum_pdu_bytes: Annotated[int, Field(ge=4096, le=1 << 20)] = 131072
+    maximum_object_bytes: Annotated[int, Field(ge=1 << 20)] = 1 << 28
     network_timeout_s: Seconds = 60.0
+    tls: Tls | None = None  # with it nothing but TLS, and every peer shows a certificate
+
+    def admits(self, ae_title: str, address: str) -> bool:
+        """May one who calls by this title, if the title is let in at all, call from that IP address?"""
+        if ae_title not in self.caller_addresses:
+            return True
+        caller = ip_address(address)
+        if isinstance(caller, IPv6Address):
+            caller = caller.ipv4_mapped or caller
+        return any(caller in network for network in self.caller_addresses[ae_title])
 
 
 class Storage(Section):
@@ -35,10 +58,15 @@ class Storage(Section):
 
     folder: Path = Path("/var/lib/sedas-node")
     database_url: str | None = None  # None: SQLite in `folder`
+    minimum_free_bytes: Annotated[int, Field(ge=0)] = 2_000_000_000  # on the disk of `folder`
 
     @property
     def spool(self) -> Path:
         return self.folder / "spool"
+
+    @property
+    def quarantine(self) -> Path:
+        return self.folder / "quarantine"
 
     @property
     def outbox(self) -> Path:
@@ -51,6 +79,13 @@ class Storage(Section):
     @property
     def sqlite(self) -> Path:
         return self.folder / "sedas-node.sqlite"
+
+
+class Quarantine(Section):
+    """How much of what was refused is kept, for a person to look at; the oldest goes first."""
+
+    maximum_bytes: Annotated[int, Field(ge=0)] = 1_000_000_000  # 0: nothing is kept
+    maximum_age_days: Annotated[float, Field(gt=0)] = 30.0
 
 
 class Completion(Section):
@@ -136,6 +171,8 @@ class Destination(Section):
     port: Annotated[int, Field(ge=1, le=65535)]
     senders: tuple[AeTitle, ...] = ()  # only studies that one of these AE titles sent; empty: every study
     commitment: bool = False  # an object is delivered once the destination has committed to keeping it
+    tls: Tls | None = None  # with it nothing but TLS
+    server_name: str | None = None  # that its certificate has to be for; None: `host`
 
 
 class Delivery(Section):
@@ -194,6 +231,7 @@ class Ticks(Section):
 class Settings(Section):
     listener: Listener = Listener()
     storage: Storage = Storage()
+    quarantine: Quarantine = Quarantine()
     completion: Completion = Completion()
     eligibility: Eligibility = Eligibility()
     inference: Inference = Inference()
@@ -207,3 +245,11 @@ class Settings(Section):
     @property
     def audit_head_file(self) -> Path:
         return self.audit.head_file or self.storage.folder / "audit-heads.jsonl"
+
+    @model_validator(mode="after")
+    def _addresses_are_of_callers(self) -> "Settings":
+        reporters = {d.ae_title for d in self.delivery.destinations if d.commitment}
+        callers = {*self.listener.calling_ae_titles, *reporters}
+        if strangers := sorted(self.listener.caller_addresses.keys() - callers):
+            raise ValueError(f"listener.caller_addresses names {', '.join(strangers)}, who may not associate")
+        return self

@@ -87,6 +87,22 @@ class Instance(Base):
     received_at: Mapped[datetime]
 
 
+class Quarantined(Base):
+    """An object that was refused, its bytes in a file named by their digest; the UIDs are as the sender named them."""
+
+    __tablename__ = "quarantine"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(unique=True)
+    size_bytes: Mapped[int]
+    sop_class_uid: Mapped[str]
+    sop_instance_uid: Mapped[str]
+    calling_ae_title: Mapped[str]
+    reason: Mapped[str]
+    times: Mapped[int]  # that it was sent
+    received_at: Mapped[datetime]
+    last_received_at: Mapped[datetime]
+
+
 class Job(Base):
     """The analysis of one generation of one study."""
 

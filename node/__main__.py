@@ -19,6 +19,7 @@ from db.tampering import verify
 from dicom_out.rejection import Reason
 from inference.bundle import BadBundle
 from node import app, interventions, listing, withdrawal
+from node import quarantine as refused
 from node.audit_heads import BadHeadFile, exported_heads
 from node.audit_key import key_file, read_key
 from node.checkup import checkup
@@ -30,7 +31,7 @@ from node.commission_record import Site
 from node.demo import DemoFailed, demonstrate
 from node.interventions import CannotIntervene
 from node.logs import start_logging
-from node.outbound import BadPeer, echo_peer, send_path
+from node.outbound import BadPeer, addressed, echo_peer, send_path
 from node.processes import stop_with, worker_process
 
 cli = typer.Typer(
@@ -46,8 +47,11 @@ ConfigOption = Annotated[
     typer.Option("--config", help="TOML file. Default: SEDAS_NODE_CONFIG, else /etc/sedas-node/config.toml."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-PeerArgument = Annotated[str, typer.Argument(metavar="AET@HOST:PORT")]
-CallingOption = Annotated[str, typer.Option("--calling", help="Our AE title on the association.")]
+PeerArgument = Annotated[str, typer.Argument(metavar="PEER", help="AET@HOST:PORT, or a destination's name.")]
+CallingOption = Annotated[
+    str | None,
+    typer.Option("--calling", help="Our AE title. Default: SEDAS, or to a destination the node's."),
+]
 JobArgument = Annotated[int, typer.Argument(metavar="JOB", help="Its number in `sedas-node jobs`.")]
 
 
@@ -135,20 +139,24 @@ def send(
     path: Annotated[
         Path, typer.Argument(metavar="PATH", exists=True, help="A DICOM file, or a folder of them.")
     ],
-    to: Annotated[str, typer.Option(metavar="AET@HOST:PORT", help="The storage SCP to send to.")],
-    calling: CallingOption = "SEDAS",
+    to: Annotated[
+        str,
+        typer.Option(metavar="PEER", help="AET@HOST:PORT, or the name of a destination, over TLS if it is."),
+    ],
+    calling: CallingOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """Send DICOM files by C-STORE, each in the transfer syntax it has."""
     start_logging()
-    if not send_path(path, to, calling, screen):
+    if not send_path(path, addressed(to, calling, lambda: load(config)), screen):
         raise typer.Exit(1)
 
 
 @cli.command()
-def echo(to: PeerArgument, calling: CallingOption = "SEDAS") -> None:
+def echo(to: PeerArgument, calling: CallingOption = None, config: ConfigOption = None) -> None:
     """Ask a peer by C-ECHO whether it answers."""
     start_logging()
-    if not echo_peer(to, calling, screen):
+    if not echo_peer(addressed(to, calling, lambda: load(config)), screen):
         raise typer.Exit(1)
 
 
@@ -219,6 +227,31 @@ def withdraw(
     else:
         withdrawn = withdrawal.withdraw_model(sessions, model or "", reason, settings, now=app.now())
     screen.print(f"withdrawn: job {', '.join(map(str, withdrawn))}; see sedas-node jobs for the notes")
+
+
+@cli.command()
+def quarantine(
+    number: Annotated[
+        int | None, typer.Argument(metavar="[OBJECT]", help="Show this one: its number in the list.")
+    ] = None,
+    release: Annotated[
+        bool, typer.Option("--release", help="Try to take it in again, after an update say.")
+    ] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List, show or release objects that were refused: the reason, the sender and where the bytes lie."""
+    settings = load(config)
+    sessions = app.open_existing(settings)
+    if number is None:
+        if release:
+            raise CannotIntervene("name the OBJECT to release")
+        refused.print_all(settings, sessions, screen, as_json=as_json)
+    elif release:
+        refused.release(settings, sessions, number, now=app.now())
+        screen.print(f"object {number} is taken in")
+    else:
+        refused.print_one(settings, sessions, screen, number, as_json=as_json)
 
 
 @cli.command()

@@ -19,7 +19,6 @@ from config.settings import Settings
 from db import audit
 from db.session import DatabaseUnusable, Sessions, open_database, translated
 from dicom_out.destination import CStoreDestination
-from dicom_out.scu import Peer
 from inference.bundle import Bundle, demonstration, load_bundle
 from inference.executor import SpawnedChild
 from inference.findings import QualityCode
@@ -33,15 +32,20 @@ from node.leases import expire_leases
 from node.logs import blame
 from node.outgoing import call_overdue, park_unknown, send_due
 from node.processes import WorkerProcess
-from node.receive import Arrival, receive
+from node.quarantine import prune, put_aside
+from node.receive import Arrival, NotStorable, receive
 from node.rejections import Rejections
 from node.syslog import Repository
+from node.tls import peer_of
+from node.watermark import Watermark
 from node.worker import Worker
 
 if TYPE_CHECKING:
     from inference.analyse import InProcess
 
 log = logging.getLogger(__name__)
+
+PRUNING_S = 3600.0
 
 
 def now() -> datetime:
@@ -80,9 +84,8 @@ def open_bundle(settings: Settings) -> Bundle:
 
 
 def destination(settings: Settings, to: Recipient) -> CStoreDestination:
-    peer = Peer(to.ae_title, to.host, to.port)
     own = settings.listener.ae_title
-    return CStoreDestination(peer, calling_ae_title=own, timeout_s=settings.delivery.timeout_s)
+    return CStoreDestination(peer_of(to), calling_ae_title=own, timeout_s=settings.delivery.timeout_s)
 
 
 def in_process(settings: Settings) -> "InProcess":
@@ -176,8 +179,15 @@ def running(settings: Settings, workers: WorkerProcess | None = None) -> Iterato
         raise BadConfig("listener.calling_ae_titles: is empty, so that nobody could send; name the PACS")
     sessions = open_sessions(settings)
 
+    watermark = Watermark(settings.storage.folder, settings.storage.minimum_free_bytes)
+
     def keep(content: bytes, arrival: Arrival) -> None:
-        receive(content, arrival, spool=settings.storage.spool, sessions=sessions, now=now())
+        watermark.check()
+        try:
+            receive(content, arrival, spool=settings.storage.spool, sessions=sessions, now=now())
+        except NotStorable as error:
+            put_aside(content, arrival, str(error), settings, sessions, now=now())
+            raise
 
     def report(event_type: int | None, information: Dataset, sender: str) -> int:
         return hear(sessions, settings.delivery, event_type, information, sender, now=now())
@@ -193,7 +203,8 @@ def running(settings: Settings, workers: WorkerProcess | None = None) -> Iterato
             alarm=Rejections(sessions, now).note,
         ) as port,
     ):
-        log.info("listening", extra={"ae_title": settings.listener.ae_title, "port": port})
+        secured = settings.listener.tls is not None
+        log.info("listening", extra={"ae_title": settings.listener.ae_title, "port": port, "tls": secured})
         yield port
 
 
@@ -221,11 +232,15 @@ def _ticks(
         forgo(sessions, {to.name for to in recipients if not to.commitment}, now=now())
         call_overdue(sessions, settings.delivery, now=now())
 
+    def old_quarantine() -> None:
+        prune(settings, sessions, now=now())
+
     every: dict[str, tuple[ticks.Tick, float]] = {
         **_audit_ticks(settings, sessions),
         "completion": (completion, rules.completion_s),
         "leases": (leases, rules.leases_s),
         "late deliveries": (late_deliveries, rules.leases_s),
+        "quarantine": (old_quarantine, PRUNING_S),
     }
     for to in recipients:
         every[f"delivery to {to.name}"] = (partial(delivery, to, destination(settings, to)), rules.delivery_s)

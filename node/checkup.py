@@ -8,17 +8,19 @@ from uuid import uuid4
 from rich.console import Console
 
 from config.load import BadConfig
-from config.settings import Settings, Syslog
+from config.settings import Destination, Settings, Syslog, Tls
 from db.audit import OtherAuditKey
 from db.session import DatabaseUnusable, installation_id
 from dicom_out.durable import write_durably
 from dicom_out.outcome import Outcome
-from dicom_out.scu import Peer, echo
+from dicom_out.scu import echo
 from inference.bundle import BadBundle
 from node import app
 from node.syslog import Repository
+from node.tls import peer_of, server_context
+from node.watermark import NoRoom, Watermark
 
-EXPECTED = (OSError, DatabaseUnusable, BadBundle, BadConfig, OtherAuditKey, RuntimeError)
+EXPECTED = (OSError, DatabaseUnusable, BadBundle, BadConfig, NoRoom, OtherAuditKey, RuntimeError)
 """What an unfit installation raises."""
 
 
@@ -34,9 +36,10 @@ def checkup(settings: Settings, screen: Console) -> bool:
         "database": partial(_database, settings),
         "models": partial(_models, settings),
     }
+    if settings.listener.tls is not None:
+        parts["TLS"] = partial(_certificate, settings.listener.tls)
     for destination in settings.delivery.destinations:
-        peer = Peer(destination.ae_title, destination.host, destination.port)
-        parts[f"destination {destination.name}"] = partial(_destination, settings, peer)
+        parts[f"destination {destination.name}"] = partial(_destination, settings, destination)
     if settings.audit.syslog is not None:
         parts["audit repository"] = partial(_audit_repository, settings.audit.syslog, settings)
     fit = [_try(name, part, screen) for name, part in parts.items()]  # every part, also after a wrong one
@@ -63,6 +66,7 @@ def _storage(settings: Settings) -> str:
     for folder in (settings.storage.spool, settings.storage.outbox):
         folder.mkdir(parents=True, exist_ok=True)
         write_durably(b"", folder / f"check-{uuid4()}").unlink()
+    Watermark(settings.storage.folder, settings.storage.minimum_free_bytes).check()
     return f"{settings.storage.folder} can be written"
 
 
@@ -77,7 +81,13 @@ def _models(settings: Settings) -> str:
     return "; ".join(f"{p.name} {p.version} ({p.digest[:12]})" for p in parts)
 
 
-def _destination(settings: Settings, peer: Peer) -> str:
+def _certificate(tls: Tls) -> str:
+    server_context(tls)
+    return f"{tls.certificate} and its key can be used"
+
+
+def _destination(settings: Settings, destination: Destination) -> str:
+    peer = peer_of(destination)
     result = echo(peer, calling_ae_title=settings.listener.ae_title)
     if result.outcome is not Outcome.STORED:
         raise Unfit(f"{peer.ae_title} at {peer.host}:{peer.port}: {result.answer}")

@@ -153,7 +153,12 @@ def _let_in(site: Site) -> str:
             f"{site.to.ae_title} is not among listener.calling_ae_titles ({', '.join(callers)}), "
             "so that it could not send"
         )
-    return _echo(site.listener, site.to.ae_title)
+    own = site.listener
+    if not site.settings.listener.admits(site.to.ae_title, own.host):
+        raise WorthANote(
+            f"{site.to.ae_title} may not call from {own.host} (listener.caller_addresses), so that it was not tried"
+        )
+    return _echo(own, site.to.ae_title)
 
 
 def _has_sent(site: Site) -> str:

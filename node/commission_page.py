@@ -2,6 +2,7 @@
 
 from html import escape
 
+from config.settings import Tls
 from dicom_out.page_style import STYLE
 from node.commission_record import Record, Verdict
 
@@ -28,6 +29,7 @@ def html(record: Record) -> str:
         "Node": f"{listener.ae_title} at port {listener.port}, sedas-node {record.software_version}",
         "Installation": record.installation_id,
         "Callers let in": ", ".join(listener.calling_ae_titles),
+        "TLS": f"{_tls(site.to.tls)} to the destination, {_tls(listener.tls)} to the node",
         "Storage commitment": "asked for" if site.to.commitment else "not asked for",
         "Begun": f"{record.started_at:%Y-%m-%d %H:%M:%S} UTC",
     }
@@ -49,6 +51,10 @@ def html(record: Record) -> str:
         "<div class=sign><p>For the node, date</p><p>For the destination, date</p></div>\n"
         "</main>\n</body>\n</html>\n"
     )
+
+
+def _tls(tls: Tls | None) -> str:
+    return "without" if tls is None else "with certificates"
 
 
 def _definitions(facts: dict[str, str]) -> str:

@@ -55,8 +55,13 @@ def _phantom(study_instance_uid: str, folder: Path) -> list[Path]:
 
 
 def _receive(site: Site, files: list[Path]) -> str:
+    own = site.listener
     calling = (*site.to.senders, *site.settings.listener.calling_ae_titles)[0]
-    answers = list(send_files(files, site.listener, calling_ae_title=calling, timeout_s=20))
+    if not site.settings.listener.admits(calling, own.host):
+        raise WentWrong(
+            f"{calling} may not call from {own.host}: add it to listener.caller_addresses for the time of the test"
+        )
+    answers = list(send_files(files, own, calling_ae_title=calling, timeout_s=20))
     if refused := [a for a in answers if a.outcome is not Outcome.STORED]:
         raise WentWrong(f"{len(refused)} of {len(files)} images: {refused[0].answer}; does the node run?")
     return f"{len(files)} images by C-STORE from {calling}"

@@ -8,6 +8,7 @@ from enum import StrEnum
 from config.settings import Destination, Settings
 from db.session import Sessions
 from dicom_out.scu import Negotiated, Peer
+from node.tls import own_listener, peer_of
 
 
 class Verdict(StrEnum):
@@ -35,13 +36,12 @@ class Site:
 
     @property
     def peer(self) -> Peer:
-        return Peer(self.to.ae_title, self.to.host, self.to.port)
+        return peer_of(self.to)
 
     @property
     def listener(self) -> Peer:
         """The node as it is reached from its own machine."""
-        own = self.settings.listener
-        return Peer(own.ae_title, "127.0.0.1" if own.host in ("0.0.0.0", "") else own.host, own.port)  # noqa: S104
+        return own_listener(self.settings.listener)
 
 
 @dataclass

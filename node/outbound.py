@@ -2,14 +2,18 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import track
 
+from config.settings import Settings
 from dicom_out.outcome import Outcome, SendResult
 from dicom_out.scu import Peer, echo, send_files
+from node.commission import destination_named
+from node.tls import peer_of
 
 _AE_TITLE = r"[ -?A-\[\]-~]{1,16}"  # PS3.5 6.2: no backslash; and no @ here
 _PEER = re.compile(rf"(?P<ae_title>{_AE_TITLE})@(?P<host>.+):(?P<port>\d{{1,5}})")
@@ -17,6 +21,22 @@ _PEER = re.compile(rf"(?P<ae_title>{_AE_TITLE})@(?P<host>.+):(?P<port>\d{{1,5}})
 
 class BadPeer(Exception):
     """Not an address of a peer."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """A peer, and the AE title that it is called under."""
+
+    peer: Peer
+    calling: str
+
+
+def addressed(to: str, calling: str | None, settings: Callable[[], Settings]) -> Address:
+    """The peer that a person names: by its address, or, a destination, by its name in the settings."""
+    if "@" in to:
+        return Address(parse_peer(to), check_title(calling or "SEDAS"))
+    known = settings()
+    return Address(peer_of(destination_named(known, to)), check_title(calling or known.listener.ae_title))
 
 
 def parse_peer(text: str) -> Peer:
@@ -43,13 +63,12 @@ def _has_prefix(file: Path) -> bool:
         return content.read(132)[128:] == b"DICM"
 
 
-def send_path(path: Path, to: str, calling: str, screen: Console) -> bool:
+def send_path(path: Path, to: Address, screen: Console) -> bool:
     """Send every DICOM file at `path`; were all of them stored?"""
-    peer = parse_peer(to)
     files = dicom_files(path)
     results = list(
         track(
-            send_files(files, peer, calling_ae_title=check_title(calling)),
+            send_files(files, to.peer, calling_ae_title=to.calling),
             "sending",
             total=len(files),
             console=screen,
@@ -67,8 +86,11 @@ def print_answers(results: Sequence[SendResult], screen: Console) -> None:
         screen.print(f"{count} {outcome}" + (f": {answer}" if answer else ""))
 
 
-def echo_peer(to: str, calling: str, screen: Console) -> bool:
+def echo_peer(to: Address, screen: Console) -> bool:
     """Does the peer answer a C-ECHO?"""
-    result = echo(parse_peer(to), calling_ae_title=check_title(calling))
-    screen.print(f"{to} {result.outcome}" + (f": {result.answer}" if result.answer else ""))
+    result = echo(to.peer, calling_ae_title=to.calling)
+    screen.print(
+        f"{to.peer.ae_title}@{to.peer.host}:{to.peer.port} {result.outcome}"
+        + (f": {result.answer}" if result.answer else "")
+    )
     return result.outcome is Outcome.STORED

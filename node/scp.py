@@ -1,12 +1,18 @@
 """The storage SCP, and the ear for storage commitment reports: which associations and contexts it takes, and how it answers. All of pynetdicom's server side."""
 
 import logging
+import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from ssl import SSLContext, SSLSocket
+from threading import Thread
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
+from pydicom.config import IGNORE
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_file_meta_info
@@ -32,23 +38,33 @@ from pydicom.uid import (
     RTStructureSetStorage,
     SegmentationStorage,
 )
-from pynetdicom import AE, evt
+from pynetdicom import AE, _config, evt
+from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event
+from pynetdicom.pdu import P_DATA_TF
+from pynetdicom.pdu_primitives import A_ASSOCIATE
+from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 
 from config.settings import Listener
 from db.jobs import LostRace
 from db.session import DatabaseUnusable
 from dicom_out.commitment import PUSH_MODEL
 from dicom_out.identity import IMPLEMENTATION_CLASS_UID, implementation_version_name
+from dicom_out.scu import Connection, in_words
 from inference.annotations import LABEL_MAP_SEGMENTATION
 from node.receive import Arrival, NotASender, NotStorable, OtherContent, WrongObject
 from node.status import StoreStatus
+from node.tls import server_context
+from node.watermark import NoRoom
 
 log = logging.getLogger(__name__)
 
 Keep = Callable[[bytes, Arrival], object]
-"""Makes a DICOM file durable; raises NotStorable, or OSError or DatabaseUnusable when it cannot now."""
+"""Makes a DICOM file durable; raises NotStorable, or NoRoom, OSError or DatabaseUnusable when it cannot now."""
+
+CALLING_TITLE_NOT_RECOGNIZED = (1, 1, 3)  # PS3.8 9.3.4: permanent, of the service user
+SPARE_CONNECTIONS = 32  # that have not asked for an association yet
 
 VERIFICATION = UID("1.2.840.10008.1.1")  # PS3.4 annex A: C-ECHO
 UNCOMPRESSED = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian)
@@ -85,6 +101,118 @@ class Reporting:
 Alarm = Callable[[str, str, str], None]
 """Is told of a rejected association: calling AE title, address, called AE title."""
 
+Handlers = list[tuple[Any, Any] | tuple[Any, Any, list[Any]]]
+
+
+class _Handler(RequestHandler):
+    """Gives an association our kind of socket; pynetdicom has no setting for it."""
+
+    def _create_association(self) -> Association:
+        association = super()._create_association()
+        association.dul.event_queue.get_nowait()  # Evt5, a connection is there: the next line tells it again
+        association.dul.socket = Connection(association, client_socket=self.request)
+        return association
+
+
+class _Server(ThreadedAssociationServer):
+    """Accepts and nothing else: what may wait for the peer waits in the peer's own thread, for a limited time."""
+
+    daemon_threads = True
+    request_queue_size = 128  # more than may come while one is accepted
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._shaking_hands: set[Any] = set()
+
+    def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
+        connection, address = cast("socket.socket", self.socket).accept()
+        if self.ssl_context is not None:
+            connection = self.ssl_context.wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False
+            )
+        return connection, address
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002 - socketserver's
+        """Is there room for another connection, beside as many as may become associations?"""
+        if (
+            len(self.active_associations) + len(self._shaking_hands)
+            < self.ae.maximum_associations + SPARE_CONNECTIONS
+        ):
+            return True
+        log.warning("too many connections", extra={"address": client_address[0]})
+        return False
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        request.settimeout(self.ae.network_timeout)
+        if isinstance(request, SSLSocket):
+            self._shaking_hands.add(request)
+            try:
+                request.do_handshake()
+            except OSError as error:
+                log.warning("TLS refused", extra={"address": client_address[0], "reason": in_words(error)})
+                self.shutdown_request(request)
+                return
+            finally:
+                self._shaking_hands.discard(request)
+        super().finish_request(request, client_address)
+
+
+class _Entity(AE):
+    """An application entity that listens with such a server."""
+
+    @property
+    def active_associations(self) -> list[Association]:
+        """Those that have asked for something; silent connections take nobody's place."""
+        return [a for a in super().active_associations if a.requestor.primitive is not None]
+
+    def shutdown(self) -> None:
+        for connection in super().active_associations:
+            connection.abort()
+        super().shutdown()
+
+    def serve(self, address: tuple[str, int], context: SSLContext | None, handlers: Handlers) -> int:
+        """Listen until `shutdown`; gives the port."""
+        server = self.make_server(
+            address,
+            ssl_context=context,
+            evt_handlers=cast("Any", handlers),
+            server_class=_Server,
+            request_handler=_Handler,
+        )
+        self._servers.append(server)
+        Thread(target=server.serve_forever, name="listener", daemon=True).start()
+        return int(server.server_address[1])
+
+
+class Sizes:
+    """The sizes of the data sets that come, one at a time on each association; beyond the maximum nothing is kept.
+
+    pynetdicom gathers a data set in memory, however long it is.
+    """
+
+    def __init__(self, maximum: int) -> None:
+        self.maximum = maximum
+        self._coming: WeakKeyDictionary[Association, int] = WeakKeyDictionary()
+        self._last: WeakKeyDictionary[Association, int] = WeakKeyDictionary()
+
+    def count(self, event: Event) -> None:
+        """Take the fragments of a PDU into account, and empty those that are too many (PS3.8 E.2)."""
+        if not isinstance(event.pdu, P_DATA_TF):
+            return
+        for fragment in event.pdu.presentation_data_value_items:
+            content = fragment.presentation_data_value or b""
+            size = self._coming.get(event.assoc, 0) + len(content) - 1
+            if size > self.maximum:
+                fragment.presentation_data_value = content[:1]
+            is_last = bool(content) and content[0] & 2
+            self._coming[event.assoc] = 0 if is_last else size
+            if is_last:
+                self._last[event.assoc] = size
+
+    def of_last(self, association: Association) -> int:
+        """The size in bytes of the data set that came last."""
+        return self._last.get(association, 0)
+
 
 @contextmanager
 def listening(
@@ -96,19 +224,23 @@ def listening(
     alarm: Alarm | None = None,
 ) -> Iterator[int]:
     """A storage and verification SCP for as long as the block runs; gives the port it listens on."""
-    ae = AE(ae_title=settings.ae_title)
+    _config.VALIDATORS["UI"] = _any_uid
+    ae = _Entity(ae_title=settings.ae_title)
     ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     ae.implementation_version_name = implementation_version_name(version("sedas-node"))
     ae.require_called_aet = True
     ae.require_calling_aet = [*settings.calling_ae_titles, *(reporting.ae_titles if reporting else ())]
     ae.maximum_associations = settings.maximum_associations
     ae.maximum_pdu_size = settings.maximum_pdu_bytes
-    ae.network_timeout = settings.network_timeout_s
+    ae.network_timeout = ae.acse_timeout = settings.network_timeout_s
     ae.add_supported_context(VERIFICATION, list(UNCOMPRESSED))
     for sop_class, transfer_syntaxes in contexts.items():
         ae.add_supported_context(sop_class, list(transfer_syntaxes))
-    handlers: list[tuple[Any, Any] | tuple[Any, Any, list[Any]]] = [
-        (evt.EVT_C_STORE, on_c_store, [_from_senders(keep, settings, reporting)]),
+    sizes = Sizes(settings.maximum_object_bytes)
+    handlers: Handlers = [
+        (evt.EVT_REQUESTED, on_requested, [settings, alarm]),
+        (evt.EVT_PDU_RECV, sizes.count),
+        (evt.EVT_C_STORE, on_c_store, [_from_senders(keep, settings, reporting), sizes]),
         (evt.EVT_C_ECHO, on_c_echo),
         (evt.EVT_REJECTED, on_rejected, [alarm]),
     ]
@@ -116,11 +248,16 @@ def listening(
         # The peer reports as its SCP.
         ae.add_supported_context(PUSH_MODEL, list(UNCOMPRESSED), scu_role=False, scp_role=True)
         handlers.append((evt.EVT_N_EVENT_REPORT, on_report, [reporting]))
-    server = ae.start_server((settings.host, settings.port), block=False, evt_handlers=handlers)
+    context = None if settings.tls is None else server_context(settings.tls)
     try:
-        yield int(cast("Any", server).socket.getsockname()[1])  # a server that does not block is never None
+        yield ae.serve((settings.host, settings.port), context, handlers)
     finally:
         ae.shutdown()
+
+
+def _any_uid(_: object) -> tuple[bool, str]:
+    """A command that names an impossible UID gets an answer; pynetdicom would end the association instead."""
+    return True, ""
 
 
 def _from_senders(keep: Keep, settings: Listener, reporting: Reporting | None) -> Keep:
@@ -135,20 +272,25 @@ def _from_senders(keep: Keep, settings: Listener, reporting: Reporting | None) -
     return keep_or_refuse
 
 
-def on_c_store(event: Event, keep: Keep) -> Dataset:
+def on_c_store(event: Event, keep: Keep, sizes: Sizes) -> Dataset:
     sender = event.assoc.requestor.ae_title
     request = cast("C_STORE", event.request)
     arrival = Arrival(
         calling_ae_title=sender,
         sop_class_uid=str(event.context.abstract_syntax),  # what was negotiated, whatever the command says
-        sop_instance_uid=str(request.AffectedSOPInstanceUID),
+        sop_instance_uid=str(request.AffectedSOPInstanceUID or ""),
     )
     facts = {"sender": sender, "sop_instance_uid": arrival.sop_instance_uid}
+    if (size := sizes.of_last(event.assoc)) > sizes.maximum:
+        log.warning("object too long", extra={**facts, "bytes": size})
+        return _answer(StoreStatus.OUT_OF_RESOURCES, f"longer than {sizes.maximum} bytes")
     try:
         keep(_as_file(event, arrival), arrival)
     except NotStorable as error:
         log.warning("object refused", extra={**facts, "reason": str(error)})
         return _answer(_status_of(error), str(error))
+    except NoRoom:  # which the log hears of once, and not for every object
+        return _answer(StoreStatus.OUT_OF_RESOURCES, "disk nearly full, send again later")
     except (OSError, DatabaseUnusable, LostRace) as error:
         log.error("cannot store", extra={**facts, "reason": getattr(error, "strerror", None) or str(error)})
         return _answer(StoreStatus.OUT_OF_RESOURCES, "cannot store now, send again later")
@@ -160,7 +302,9 @@ def _as_file(event: Event, arrival: Arrival) -> bytes:
     """The data set as it came, behind a file meta that is the same in every version of this software."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = UID(arrival.sop_class_uid)
-    meta.MediaStorageSOPInstanceUID = UID(arrival.sop_instance_uid)
+    meta.add(  # as it was named; whether it is a UID is not asked here
+        DataElement("MediaStorageSOPInstanceUID", "UI", arrival.sop_instance_uid, validation_mode=IGNORE)
+    )
     meta.TransferSyntaxUID = event.context.transfer_syntax
     meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
     meta.ImplementationVersionName = "SEDAS"
@@ -179,13 +323,22 @@ def on_report(event: Event, reporting: Reporting) -> tuple[int, None]:
     return reporting.take(event.event_type, event.event_information, event.assoc.requestor.ae_title), None
 
 
-def on_rejected(event: Event, alarm: Alarm | None) -> None:
+def on_requested(event: Event, settings: Listener, alarm: Alarm | None) -> None:
+    """Reject a known title from an address that is not its own; titles are pynetdicom's to check (PS3.8 9.3.4)."""
+    requestor = event.assoc.requestor
+    title = cast("A_ASSOCIATE", requestor.primitive).calling_ae_title or ""
+    if settings.admits(title, requestor.address):
+        return
+    event.assoc.acse.send_reject(*CALLING_TITLE_NOT_RECOGNIZED)
+    event.assoc.kill()  # once it is sent
+    on_rejected(event, alarm, "not one of its addresses")
+
+
+def on_rejected(event: Event, alarm: Alarm | None, reason: str = "a title or a limit") -> None:
     requestor = event.assoc.requestor
     called = requestor.primitive.called_ae_title if requestor.primitive else ""
-    log.warning(
-        "association rejected",
-        extra={"sender": requestor.ae_title, "address": requestor.address, "called": called},
-    )
+    facts = {"sender": requestor.ae_title, "address": requestor.address, "called": called, "reason": reason}
+    log.warning("association rejected", extra=facts)
     if alarm is not None:
         alarm(requestor.ae_title, requestor.address, str(called))
 

@@ -14,7 +14,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from config.settings import Listener
+from pydicom.uid import CTImageStorage
+
+from config.settings import Listener, Tls
 from db.session import Sessions, open_database
 from db.states import SETTLED
 from dicom_out.iods import IODS
@@ -38,10 +40,10 @@ class Pacs:
 
 
 @contextmanager
-def recording_pacs(port: int = 0) -> Iterator[Pacs]:
+def recording_pacs(port: int = 0, *, tls: Tls | None = None) -> Iterator[Pacs]:
     pacs = Pacs()
-    listener = Listener(ae_title="PACS", host="127.0.0.1", port=port, calling_ae_titles=("SEDAS",))
-    contexts: Mapping[str, Sequence[str]] = dict.fromkeys(IODS, scp.UNCOMPRESSED)
+    listener = Listener(ae_title="PACS", host="127.0.0.1", port=port, calling_ae_titles=("SEDAS",), tls=tls)
+    contexts: Mapping[str, Sequence[str]] = dict.fromkeys((*IODS, CTImageStorage), scp.UNCOMPRESSED)
     with scp.listening(listener, pacs.keep, contexts) as actual:
         pacs.port = actual
         yield pacs

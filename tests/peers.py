@@ -55,8 +55,13 @@ def free_port() -> int:
 
 
 def storescu(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run DCMTK's storescu; TCP_NODELAY keeps Nagle's algorithm from delaying every image."""
-    command = [require("storescu"), *map(str, arguments)]
+    """Run DCMTK's storescu."""
+    return run_peer("storescu", *arguments)
+
+
+def run_peer(program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end; TCP_NODELAY keeps Nagle's algorithm from delaying every image of DCMTK's."""
+    command = [require(program), *map(str, arguments)]
     environment = os.environ | {"TCP_NODELAY": "1"}
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=environment)
 

@@ -1,6 +1,7 @@
 """The listener and a sender, over TCP: who may associate, what is accepted, which status is answered."""
 
 import errno
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 
 from config.settings import Settings
-from db import audit
+from db import audit, quarantine
 from db.session import DatabaseUnusable
 from inference.phantom import chest, write_study
 from node import app, scp
@@ -94,11 +95,52 @@ def test_pixel_data_that_is_too_short_is_not_understood(
     assert list(settings.storage.spool.rglob("*")) == []
 
 
+def test_a_disk_that_is_nearly_full_takes_nothing(
+    settings: Settings, slices: list[Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    storage = settings.storage.model_copy(update={"minimum_free_bytes": 1 << 60})
+    with app.running(settings.model_copy(update={"storage": storage})) as port:
+        for file in slices[:2]:
+            assert _store(port, dcmread(file)) == StoreStatus.OUT_OF_RESOURCES
+    assert not settings.storage.spool.exists()
+    told = [
+        r.getMessage() for r in caplog.records if r.name.startswith("node.") and r.levelno >= logging.WARNING
+    ]
+    assert told == ["disk nearly full, nothing is taken in"]
+
+
 def test_other_content_under_a_known_uid_is_answered_so(port: int, slices: list[Path]) -> None:
     ds = dcmread(slices[2])
     assert _store(port, ds) == StoreStatus.SUCCESS
     ds.PixelData = bytes(len(ds.PixelData))
     assert _store(port, ds) == StoreStatus.OTHER_CONTENT_UNDER_KNOWN_UID
+
+
+@pytest.mark.filterwarnings("ignore:.*for VR UI")  # pydicom, of what the test writes
+def test_what_is_refused_is_quarantined(port: int, slices: list[Path], settings: Settings) -> None:
+    kept, changed, cut, path_like, long = (dcmread(slices[2]) for _ in range(5))
+    changed.PixelData = bytes(len(changed.PixelData))
+    cut.SOPInstanceUID = f"{kept.SOPInstanceUID}.1"
+    cut.PixelData = cut.PixelData[:100]
+    path_like.SOPInstanceUID = "../../../etc/passwd"
+    path_like.StudyInstanceUID = "../.."
+    long.SOPInstanceUID = "1." * 40 + "1"
+    assert [_store(port, ds) for ds in (kept, changed, cut, path_like, long)] == [
+        StoreStatus.SUCCESS,
+        StoreStatus.OTHER_CONTENT_UNDER_KNOWN_UID,
+        StoreStatus.CANNOT_UNDERSTAND,
+        StoreStatus.CANNOT_UNDERSTAND,
+        StoreStatus.CANNOT_UNDERSTAND,
+    ]
+    with app.open_existing(settings)() as session:
+        rows = quarantine.every(session)
+    assert [row.calling_ae_title for row in rows] == ["PACS"] * 4
+    assert ["known with other content" in rows[0].reason, "bytes short" in rows[1].reason] == [True, True]
+    assert [row.sop_instance_uid for row in rows[2:]] == [path_like.SOPInstanceUID, long.SOPInstanceUID]
+    folder = settings.storage.quarantine
+    assert {path.name for path in folder.iterdir()} == {f"{row.sha256}.dcm" for row in rows}
+    assert dcmread(folder / f"{rows[0].sha256}.dcm").PixelData == changed.PixelData
+    assert len(list(settings.storage.spool.rglob("*.dcm"))) == 1
 
 
 def test_a_class_that_is_not_offered_is_not_accepted(port: int, slices: list[Path]) -> None:

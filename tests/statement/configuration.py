@@ -8,7 +8,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Len, Lt, MinLen
-from pydantic import BaseModel, StringConstraints
+from pydantic import BaseModel, IPvAnyNetwork, StringConstraints
 from pydantic.fields import FieldInfo
 
 from config.settings import AeTitle, Settings
@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 from tests.statement.document import table
 
 EXAMPLE = ROOT / "config" / "example.toml"
-_OF_DIMSE = ("listener", "delivery", "delivery.destinations")
+_OF_DIMSE = ("listener", "listener.tls", "delivery", "delivery.destinations", "delivery.destinations.tls")
 _AE_TITLE = get_args(AeTitle)[1].pattern
 _HEADS = ("Parameter", "Meaning", "Default", "Allowed")
 
@@ -68,7 +68,7 @@ def _default(field: FieldInfo) -> str:
 
 def _said(value: Any) -> str:
     match value:
-        case None | ():
+        case None | () | {} if not value:
             return "empty"
         case StrEnum():
             return f"`{value.value}`"
@@ -97,11 +97,20 @@ def _of_type(kind: Any) -> str:
         return ", ".join(f"`{word}`" for word in inner)
     if origin in (Union, UnionType):
         return ", or ".join(_of_type(part) for part in inner if part is not NoneType)
+    if origin is dict:
+        return f"table from {_of_type(inner[0])}, to {_of_type(inner[1])}"
     if origin is tuple:
         return f"list of {_of_type(inner[0])}"
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return ", ".join(f"`{word}`" for word in kind)
-    return {str: "text", bool: "`true`, `false`", int: "whole number", float: "number", Path: "path"}[kind]
+    return {
+        str: "text",
+        bool: "`true`, `false`",
+        int: "whole number",
+        float: "number",
+        Path: "path",
+        IPvAnyNetwork: "IP address or network",
+    }[kind]
 
 
 def _flat(metadata: tuple[Any, ...]) -> Iterator[Any]:

@@ -127,7 +127,7 @@ def _policy() -> Iterator[tuple[str, str, str]]:
     listener, delivery = Listener(), Delivery()
     acceptor, _ = accepted()
     (initiator,) = {side for side, _ in proposed().values()}
-    waits = AE()
+    waits = AE()  # the node leaves pynetdicom's
     yield "Application Context Name", *("1.2.840.10008.3.1.1.1",) * 2
     yield "Implementation Class UID", acceptor.implementation_class_uid, initiator.implementation_class_uid
     yield "Implementation Version Name", _version(acceptor), _version(initiator)
@@ -152,7 +152,7 @@ def _policy() -> Iterator[tuple[str, str, str]]:
     )
     yield (
         "Timeout: negotiation (ACSE)",
-        _seconds(waits.acse_timeout),
+        f"{_seconds(listener.network_timeout_s)} (`listener.network_timeout_s`)",
         f"{_seconds(delivery.timeout_s)} (`delivery.timeout_s`)",
     )
     yield (

@@ -13,10 +13,12 @@ from dicom_out.outcome import Outcome, outcome_of
 from node import scp
 from node.receive import Arrival, NotASender, NotStorable, OtherContent, WrongObject
 from node.status import EventStatus, StoreStatus
+from node.watermark import NoRoom
 from tests.statement.document import table
 
 _FAILURES: dict[str, Exception | None] = {
     "The object is on disk and in the database. Also when it was there before, or is a result of this node": None,
+    "Less than `storage.minimum_free_bytes` is free on the disk": NoRoom("little"),
     "The disk does not take it (full, read-only, gone)": OSError(errno.ENOSPC, "No space left on device"),
     "Another process changed the study at that moment": LostRace("changed"),
     "The database cannot be reached": DatabaseUnusable("no answer"),
@@ -98,10 +100,13 @@ def _answered() -> Iterator[tuple[str, str, str]]:
     for when, failure in _FAILURES.items():
         status = StoreStatus(_answer(failure))
         yield f"{status:04X}", when, _SENDER[status]
+    status = StoreStatus(_answer(None, is_longer=True))
+    advice = "do not repeat, unless the limit is raised"
+    yield f"{status:04X}", "The data set is longer than `listener.maximum_object_bytes`", advice
     yield f"{UNFORESEEN:04X}", "A fault of the node itself", "send it again later"
 
 
-def _answer(failure: Exception | None) -> int:
+def _answer(failure: Exception | None, *, is_longer: bool = False) -> int:
     """What the node's own handler answers to a C-STORE that meets with this failure."""
 
     def keep(_: bytes, __: Arrival) -> None:
@@ -114,7 +119,8 @@ def _answer(failure: Exception | None) -> int:
         request=SimpleNamespace(AffectedSOPInstanceUID="1.2.3"),
         encoded_dataset=lambda *, include_meta: b"",  # noqa: ARG005
     )
-    return int(scp.on_c_store(cast("Any", event), keep).Status)
+    sizes = SimpleNamespace(maximum=1, of_last=lambda _: 1 + is_longer)
+    return int(scp.on_c_store(cast("Any", event), keep, cast("Any", sizes)).Status)
 
 
 def _received() -> Iterator[tuple[str, str, str, str]]:

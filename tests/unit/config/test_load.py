@@ -1,11 +1,12 @@
 """Configuration: read once, refused as a whole."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from config.load import BadConfig, load
-from config.settings import Settings
+from config.settings import Listener, Settings
 from tests.conftest import ROOT
 
 EXAMPLE = ROOT / "config" / "example.toml"
@@ -69,6 +70,38 @@ def test_an_impossible_ae_title_is_refused(tmp_path: Path, title: str) -> None:
         load(_file(tmp_path, f"[listener]\nae_title = {title!r}"), {})
 
 
+@pytest.mark.parametrize(
+    ("addresses", "mistake"),
+    [
+        ('{ CT = ["10.0.0.0/8"] }', "listener.caller_addresses names CT, who may not associate"),
+        ('{ PACS = ["10.0.0.300"] }', "listener.caller_addresses.PACS.0"),
+        ('{ PACS = ["10.0.0.1/8"] }', "listener.caller_addresses.PACS.0"),
+    ],
+)
+def test_an_address_of_nobody_and_no_address_are_refused(
+    tmp_path: Path, addresses: str, mistake: str
+) -> None:
+    text = f'[listener]\ncalling_ae_titles = ["PACS"]\ncaller_addresses = {addresses}'
+    with pytest.raises(BadConfig) as refusal:
+        load(_file(tmp_path, text), {})
+    assert mistake in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("title", "address", "is_admitted"),
+    [
+        ("PACS", "10.1.2.3", True),
+        ("PACS", "11.1.2.3", False),
+        ("PACS", "::ffff:10.1.2.3", True),
+        ("PACS", "fd00::1", True),
+        ("CT", "11.1.2.3", True),
+    ],
+)
+def test_a_title_is_admitted_from_its_addresses(title: str, address: str, is_admitted: bool) -> None:
+    listener = Listener.model_validate({"caller_addresses": {"PACS": ["10.0.0.0/8", "fd00::/8"]}})
+    assert listener.admits(title, address) is is_admitted
+
+
 def test_two_destinations_of_one_name_are_refused(tmp_path: Path) -> None:
     one = '[[delivery.destinations]]\nname = "a"\nae_title = "A"\nhost = "h"\nport = 104\n'
     with pytest.raises(BadConfig, match="two destinations are named a"):
@@ -91,6 +124,15 @@ def test_a_key_for_syslog_has_a_certificate(tmp_path: Path) -> None:
     text = '[audit.syslog]\nhost = "audit.example"\nca_file = "ca.pem"\nkey = "key.pem"'
     with pytest.raises(BadConfig, match="certificate and key go together"):
         load(_file(tmp_path, text), {})
+
+
+def test_what_the_example_leaves_out_can_be_taken_in(tmp_path: Path) -> None:
+    text = re.sub(r"^# (?=\[|\w+ = )", "", EXAMPLE.read_text(), flags=re.MULTILINE)
+    taken = load(_file(tmp_path, text), {})
+    (destination,) = taken.delivery.destinations
+    assert taken.listener.tls is not None
+    assert destination.tls == taken.listener.tls
+    assert destination.server_name == "pacs.example"
 
 
 def _file(folder: Path, text: str) -> Path:
