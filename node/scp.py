@@ -336,11 +336,12 @@ def on_requested(event: Event, settings: Listener, alarm: Alarm | None) -> None:
 
 def on_rejected(event: Event, alarm: Alarm | None, reason: str = "a title or a limit") -> None:
     requestor = event.assoc.requestor
-    called = requestor.primitive.called_ae_title if requestor.primitive else ""
-    facts = {"sender": requestor.ae_title, "address": requestor.address, "called": called, "reason": reason}
+    request = cast("A_ASSOCIATE", requestor.primitive)  # ae_title is not set yet where `on_requested` rejects
+    sender, called = request.calling_ae_title or "", request.called_ae_title or ""
+    facts = {"sender": sender, "address": requestor.address, "called": called, "reason": reason}
     log.warning("association rejected", extra=facts)
     if alarm is not None:
-        alarm(requestor.ae_title, requestor.address, str(called))
+        alarm(sender, requestor.address, called)
 
 
 def _status_of(error: NotStorable) -> StoreStatus:
