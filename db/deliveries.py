@@ -86,6 +86,8 @@ def _at(session: Session, destination: str, state: DeliveryState, *, now: dateti
 
 def _locked(session: Session, found: Sequence[Delivery]) -> list[Delivery]:
     """As they are now: jobs are locked first, then deliveries, by everybody."""
+    if not found:
+        return []
     jobs.locked(session, {d.job_id for d in found})
     return list(now_of(session, [d.id for d in found]).values())
 

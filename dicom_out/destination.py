@@ -7,10 +7,11 @@ from typing import Protocol
 
 from pydicom.filereader import read_file_meta_info
 
+from dicom_out.association import Peer
 from dicom_out.commitment import Item
 from dicom_out.durable import write_durably
 from dicom_out.outcome import Outcome, SendResult, unreadable
-from dicom_out.scu import TIMEOUT_S, UNREADABLE, Hear, Peer, request_commitment, send_files
+from dicom_out.scu import TIMEOUT_S, UNREADABLE, Hear, request_commitment, send_files
 
 
 class Destination(Protocol):

@@ -24,12 +24,13 @@ from config.load import BadConfig
 from config.settings import Destination, Settings
 from db import instances
 from db.session import installation_id
+from dicom_out.association import NoConnection, Peer
 from dicom_out.commitment import PUSH_MODEL
 from dicom_out.durable import write_durably
 from dicom_out.iods import IODS
 from dicom_out.outcome import Outcome
 from dicom_out.report_classes import CLASSES
-from dicom_out.scu import NoConnection, Peer, echo, negotiate
+from dicom_out.scu import echo, negotiate
 from node import commission_page
 from node.commission_record import Record, Site, Step, Verdict
 

@@ -7,7 +7,8 @@ from enum import StrEnum
 
 from config.settings import Destination, Settings
 from db.session import Sessions
-from dicom_out.scu import Negotiated, Peer
+from dicom_out.association import Peer
+from dicom_out.scu import Negotiated
 from node.tls import own_listener, peer_of
 
 

@@ -20,10 +20,11 @@ from db.models import Job
 from db.session import Sessions
 from db.states import SETTLED, State
 from dicom_out import page
+from dicom_out.association import Peer
 from dicom_out.durable import write_durably
 from dicom_out.iods import IODS
 from dicom_out.outcome import Outcome
-from dicom_out.scu import Peer, send_files
+from dicom_out.scu import send_files
 from inference.phantom import LesionKind, chest, write_study
 from node import app, scp
 from node.headers import Header, read_headers

@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.progress import track
 
 from config.settings import Settings
+from dicom_out.association import Peer
 from dicom_out.outcome import Outcome, SendResult
-from dicom_out.scu import Peer, echo, send_files
+from dicom_out.scu import echo, send_files
 from node.commission import destination_named
 from node.tls import peer_of
 

@@ -1,15 +1,11 @@
 """The storage SCP, and the ear for storage commitment reports: which associations and contexts it takes, and how it answers. All of pynetdicom's server side."""
 
 import logging
-import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from ssl import SSLContext, SSLSocket
-from threading import Thread
-from typing import Any, cast
-from weakref import WeakKeyDictionary
+from typing import cast
 
 from pydicom.config import IGNORE
 from pydicom.dataelem import DataElement
@@ -38,21 +34,18 @@ from pydicom.uid import (
     RTStructureSetStorage,
     SegmentationStorage,
 )
-from pynetdicom import AE, _config, evt
-from pynetdicom.association import Association
+from pynetdicom import _config, evt
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event
-from pynetdicom.pdu import P_DATA_TF
 from pynetdicom.pdu_primitives import A_ASSOCIATE
-from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 
 from config.settings import Listener
 from db.jobs import LostRace
 from db.session import DatabaseUnusable
 from dicom_out.commitment import PUSH_MODEL
 from dicom_out.identity import IMPLEMENTATION_CLASS_UID, implementation_version_name
-from dicom_out.scu import Connection, in_words
 from inference.annotations import LABEL_MAP_SEGMENTATION
+from node.acceptor import Acceptor, Handlers, Sizes
 from node.receive import Arrival, NotASender, NotStorable, OtherContent, WrongObject
 from node.status import StoreStatus
 from node.tls import server_context
@@ -64,7 +57,6 @@ Keep = Callable[[bytes, Arrival], object]
 """Makes a DICOM file durable; raises NotStorable, or NoRoom, OSError or DatabaseUnusable when it cannot now."""
 
 CALLING_TITLE_NOT_RECOGNIZED = (1, 1, 3)  # PS3.8 9.3.4: permanent, of the service user
-SPARE_CONNECTIONS = 32  # that have not asked for an association yet
 
 VERIFICATION = UID("1.2.840.10008.1.1")  # PS3.4 annex A: C-ECHO
 UNCOMPRESSED = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian)
@@ -101,118 +93,6 @@ class Reporting:
 Alarm = Callable[[str, str, str], None]
 """Is told of a rejected association: calling AE title, address, called AE title."""
 
-Handlers = list[tuple[Any, Any] | tuple[Any, Any, list[Any]]]
-
-
-class _Handler(RequestHandler):
-    """Gives an association our kind of socket; pynetdicom has no setting for it."""
-
-    def _create_association(self) -> Association:
-        association = super()._create_association()
-        association.dul.event_queue.get_nowait()  # Evt5, a connection is there: the next line tells it again
-        association.dul.socket = Connection(association, client_socket=self.request)
-        return association
-
-
-class _Server(ThreadedAssociationServer):
-    """Accepts and nothing else: what may wait for the peer waits in the peer's own thread, for a limited time."""
-
-    daemon_threads = True
-    request_queue_size = 128  # more than may come while one is accepted
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self._shaking_hands: set[Any] = set()
-
-    def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
-        connection, address = cast("socket.socket", self.socket).accept()
-        if self.ssl_context is not None:
-            connection = self.ssl_context.wrap_socket(
-                connection, server_side=True, do_handshake_on_connect=False
-            )
-        return connection, address
-
-    def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002 - socketserver's
-        """Is there room for another connection, beside as many as may become associations?"""
-        if (
-            len(self.active_associations) + len(self._shaking_hands)
-            < self.ae.maximum_associations + SPARE_CONNECTIONS
-        ):
-            return True
-        log.warning("too many connections", extra={"address": client_address[0]})
-        return False
-
-    def finish_request(self, request: Any, client_address: Any) -> None:
-        request.settimeout(self.ae.network_timeout)
-        if isinstance(request, SSLSocket):
-            self._shaking_hands.add(request)
-            try:
-                request.do_handshake()
-            except OSError as error:
-                log.warning("TLS refused", extra={"address": client_address[0], "reason": in_words(error)})
-                self.shutdown_request(request)
-                return
-            finally:
-                self._shaking_hands.discard(request)
-        super().finish_request(request, client_address)
-
-
-class _Entity(AE):
-    """An application entity that listens with such a server."""
-
-    @property
-    def active_associations(self) -> list[Association]:
-        """Those that have asked for something; silent connections take nobody's place."""
-        return [a for a in super().active_associations if a.requestor.primitive is not None]
-
-    def shutdown(self) -> None:
-        for connection in super().active_associations:
-            connection.abort()
-        super().shutdown()
-
-    def serve(self, address: tuple[str, int], context: SSLContext | None, handlers: Handlers) -> int:
-        """Listen until `shutdown`; gives the port."""
-        server = self.make_server(
-            address,
-            ssl_context=context,
-            evt_handlers=cast("Any", handlers),
-            server_class=_Server,
-            request_handler=_Handler,
-        )
-        self._servers.append(server)
-        Thread(target=server.serve_forever, name="listener", daemon=True).start()
-        return int(server.server_address[1])
-
-
-class Sizes:
-    """The sizes of the data sets that come, one at a time on each association; beyond the maximum nothing is kept.
-
-    pynetdicom gathers a data set in memory, however long it is.
-    """
-
-    def __init__(self, maximum: int) -> None:
-        self.maximum = maximum
-        self._coming: WeakKeyDictionary[Association, int] = WeakKeyDictionary()
-        self._last: WeakKeyDictionary[Association, int] = WeakKeyDictionary()
-
-    def count(self, event: Event) -> None:
-        """Take the fragments of a PDU into account, and empty those that are too many (PS3.8 E.2)."""
-        if not isinstance(event.pdu, P_DATA_TF):
-            return
-        for fragment in event.pdu.presentation_data_value_items:
-            content = fragment.presentation_data_value or b""
-            size = self._coming.get(event.assoc, 0) + len(content) - 1
-            if size > self.maximum:
-                fragment.presentation_data_value = content[:1]
-            is_last = bool(content) and content[0] & 2
-            self._coming[event.assoc] = 0 if is_last else size
-            if is_last:
-                self._last[event.assoc] = size
-
-    def of_last(self, association: Association) -> int:
-        """The size in bytes of the data set that came last."""
-        return self._last.get(association, 0)
-
 
 @contextmanager
 def listening(
@@ -225,7 +105,7 @@ def listening(
 ) -> Iterator[int]:
     """A storage and verification SCP for as long as the block runs; gives the port it listens on."""
     _config.VALIDATORS["UI"] = _any_uid
-    ae = _Entity(ae_title=settings.ae_title)
+    ae = Acceptor(ae_title=settings.ae_title)
     ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     ae.implementation_version_name = implementation_version_name(version("sedas-node"))
     ae.require_called_aet = True

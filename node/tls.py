@@ -13,7 +13,7 @@ from ssl import (
 
 from config.load import BadConfig
 from config.settings import Destination, Listener, Tls
-from dicom_out.scu import Peer, Secured
+from dicom_out.association import Peer, Secured
 
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """Of TLS 1.2, after RFC 9325 4.2: forward secrecy and authenticated encryption. TLS 1.3 has no others."""

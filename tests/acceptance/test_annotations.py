@@ -19,10 +19,11 @@ from pydicom.uid import Comprehensive3DSRStorage
 
 from db import jobs, results
 from db.session import installation_id
+from dicom_out.association import Peer
 from dicom_out.equipment import Device
 from dicom_out.identity import Provenance
 from dicom_out.outcome import Outcome
-from dicom_out.scu import Peer, send_files
+from dicom_out.scu import send_files
 from dicom_out.stamp import stamp
 from inference.findings import AlgorithmIdentity
 from inference.volume import CtVolume, load

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
+from dicom_out.association import Peer
 from dicom_out.outcome import Outcome
-from dicom_out.scu import Peer, send_files
+from dicom_out.scu import send_files
 from tests.nodes import Node, recording_pacs, running_node, write_config
 
 pytestmark = pytest.mark.realdata

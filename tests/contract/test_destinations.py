@@ -11,10 +11,10 @@ from pydicom.uid import Comprehensive3DSRStorage, ExplicitVRLittleEndian, Second
 from pynetdicom import AE, evt
 from pynetdicom.events import Event
 
+from dicom_out.association import Peer
 from dicom_out.destination import CStoreDestination, Destination, FolderDestination
 from dicom_out.encode import encode, write
 from dicom_out.outcome import Outcome
-from dicom_out.scu import Peer
 from tests.analyses import PROVENANCE, analysis_of, ct_headers
 
 

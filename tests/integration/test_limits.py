@@ -23,10 +23,11 @@ from pynetdicom.pdu_primitives import A_ASSOCIATE, MaximumLengthNotification
 from pynetdicom.presentation import build_context
 
 from config.settings import Settings
+from dicom_out.association import LONGEST_PDU, Peer
 from dicom_out.outcome import Outcome
-from dicom_out.scu import LONGEST_PDU, Peer, echo
+from dicom_out.scu import echo
 from inference.phantom import chest, write_study
-from node import app, scp
+from node import acceptor, app, scp
 from node.receive import Arrival
 from node.status import StoreStatus
 from tests.peers import wait_for
@@ -182,7 +183,7 @@ def test_silent_connections_take_no_association_and_are_themselves_limited(port:
     with ExitStack() as stack:
         silent = [
             stack.enter_context(socket.create_connection(("127.0.0.1", port)))
-            for _ in range(scp.SPARE_CONNECTIONS)
+            for _ in range(acceptor.SPARE_CONNECTIONS)
         ]
         assert _associate(port).is_established
         more = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(10)]
@@ -268,7 +269,7 @@ def _store(image: Dataset, padding: int) -> bytes:
 
 
 def test_no_more_than_the_limit_is_kept() -> None:
-    sizes, association = scp.Sizes(1000), cast("Any", threading.Event())  # anything that can be a key
+    sizes, association = acceptor.Sizes(1000), cast("Any", threading.Event())  # anything that can be a key
     kept = 0
     for control in (0, 0, 0, 2):
         pdu = P_DATA_TF()

@@ -9,7 +9,8 @@ import pytest
 from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage, EnhancedSRStorage
 
 from db.models import DeliveryState, ObjectRole
-from dicom_out.scu import Peer, send_files
+from dicom_out.association import Peer
+from dicom_out.scu import send_files
 from tests import lying_pacs as lies
 from tests.held import FIRST_RETRY_S, Node, recipient
 from tests.lying_pacs import TAKEN, Lie, LyingPacs, Report, lying_pacs

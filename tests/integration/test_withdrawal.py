@@ -13,9 +13,10 @@ from pydicom.uid import KeyObjectSelectionDocumentStorage
 
 from db import jobs
 from db.models import ObjectRole, Result
+from dicom_out.association import Peer
 from dicom_out.outcome import Outcome
 from dicom_out.rejection import Reason
-from dicom_out.scu import Peer, send_files
+from dicom_out.scu import send_files
 from node import __main__ as command
 from node.interventions import retry_job
 from node.release import recipients

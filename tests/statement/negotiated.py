@@ -29,9 +29,10 @@ from pynetdicom.pdu_primitives import (
 )
 
 from config.settings import Destination, Listener, Settings
+from dicom_out.association import Peer
 from dicom_out.commitment import PUSH_MODEL
 from dicom_out.encode import write
-from dicom_out.scu import MOST_CONTEXTS, Peer, echo, request_commitment, send_files
+from dicom_out.scu import MOST_CONTEXTS, echo, request_commitment, send_files
 from node import commission, scp
 from tests.statement.encodings import encodings
 

@@ -21,9 +21,10 @@ from pynetdicom import AE, evt
 from pynetdicom.events import Event, EventHandlerType
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
+from dicom_out.association import MAX_PDU, Peer
 from dicom_out.encode import encode, write
 from dicom_out.outcome import Outcome, SendResult, outcome_of, result_of
-from dicom_out.scu import MAX_PDU, Peer, contexts, echo, send_files
+from dicom_out.scu import contexts, echo, send_files
 from tests.analyses import EVERYTHING, PROVENANCE, analysis_of, ct_headers
 
 Handler = Callable[[Event], int | Dataset]
