@@ -30,7 +30,7 @@ test: $(INSTALLED)  ## every gate and every test
 
 peers:  ## install the Debian programs that tests use as peers
 	@apt-get update -qq
-	@DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends dcmtk openssl orthanc pixelmed-apps >/dev/null
+	@DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends dcmtk libseccomp2 openssl orthanc pixelmed-apps systemd >/dev/null
 
 ohif: $(INSTALLED) peers $(OHIF_FILES)  ## look at a result in OHIF: its tests, and their screenshots in docs/
 	@DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends orthanc-dicomweb chromium-headless-shell >/dev/null

@@ -17,7 +17,7 @@ from config.load import BadConfig
 from config.settings import Destination as Recipient
 from config.settings import Settings
 from db import audit
-from db.session import DatabaseUnusable, Sessions, open_database, translated
+from db.session import DatabaseUnusable, Sessions, installation_id, open_database, translated
 from dicom_out.destination import CStoreDestination
 from inference.bundle import Bundle, demonstration, load_bundle
 from inference.executor import SpawnedChild
@@ -30,6 +30,7 @@ from node.commitments import ask_due, forgo, hear
 from node.intake import consider_studies
 from node.leases import expire_leases
 from node.logs import blame
+from node.notify import READY, STOPPING, notify, watchdog_s
 from node.outgoing import call_overdue, park_unknown, send_due
 from node.processes import WorkerProcess
 from node.quarantine import prune, put_aside
@@ -37,6 +38,7 @@ from node.receive import Arrival, NotStorable, receive
 from node.rejections import Rejections
 from node.syslog import Repository
 from node.tls import peer_of
+from node.watchdog import Watchdog
 from node.watermark import Watermark
 from node.worker import Worker
 
@@ -147,7 +149,7 @@ def worker(settings: Settings) -> Iterator[Worker]:
     sessions = open_sessions(settings)
     execute = SpawnedChild(partial(in_process, settings), blame, time_limit_s=settings.worker.time_limit_s)
     try:
-        with _noted(sessions, f"worker {name}"):
+        with _noted(sessions, f"worker {name}"), _announced():
             yield Worker(name, sessions, execute, settings, now)
     finally:
         execute.close()
@@ -205,7 +207,18 @@ def running(settings: Settings, workers: WorkerProcess | None = None) -> Iterato
     ):
         secured = settings.listener.tls is not None
         log.info("listening", extra={"ae_title": settings.listener.ae_title, "port": port, "tls": secured})
-        yield port
+        with _announced():
+            yield port
+
+
+@contextmanager
+def _announced() -> Iterator[None]:
+    """To systemd: ready before the block, stopping after it."""
+    notify(READY)
+    try:
+        yield
+    finally:
+        notify(STOPPING)
 
 
 def _ticks(
@@ -237,8 +250,9 @@ def _ticks(
 
     every: dict[str, tuple[ticks.Tick, float]] = {
         **_audit_ticks(settings, sessions),
-        "completion": (completion, rules.completion_s),
-        "leases": (leases, rules.leases_s),
+        **_watched_ticks(
+            {"completion": (completion, rules.completion_s), "leases": (leases, rules.leases_s)}, sessions
+        ),
         "late deliveries": (late_deliveries, rules.leases_s),
         "quarantine": (old_quarantine, PRUNING_S),
     }
@@ -247,6 +261,25 @@ def _ticks(
     if workers is not None:
         every["worker"] = (workers.ensure, rules.leases_s)
     return every
+
+
+def _watched_ticks(
+    watched: dict[str, tuple[ticks.Tick, float]], sessions: Sessions
+) -> dict[str, tuple[ticks.Tick, float]]:
+    """With a tick beside them that feeds the watchdog, where systemd keeps one: deliveries have timeouts of their own."""
+    limit_s = watchdog_s()
+    if limit_s is None:
+        return watched
+
+    def ask_database() -> None:
+        with sessions() as session:
+            installation_id(session)
+
+    watchdog = Watchdog(limit_s / 2, ask_database)
+    return {
+        **{name: (watchdog.watched(name, tick), every_s) for name, (tick, every_s) in watched.items()},
+        "watchdog": (watchdog.feed, limit_s / 10),
+    }
 
 
 def _audit_ticks(settings: Settings, sessions: Sessions) -> dict[str, tuple[ticks.Tick, float]]:

@@ -1,6 +1,7 @@
 """The worker: claims one job at a time, holds the models warm, keeps its lease alive while it works."""
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from inference.executor import Executor, Failed, Unfinished
 from inference.volume import VolumeRefused
 from node.inspection import verdict, withhold
 from node.logs import blame
+from node.notify import ALIVE, notify, watchdog_s
 from node.receive import ANNOTATION_CLASSES, CT_CLASSES
 from node.release import next_event, recipients
 from node.retry import retry_after
@@ -43,6 +45,7 @@ class Worker:
     def work(self, stop: threading.Event) -> None:
         """Take jobs until `stop` is set."""
         while not stop.is_set():
+            notify(ALIVE)
             try:
                 worked = self.work_once()
             except Exception as error:  # noqa: BLE001 - the database is away, say: the loop must outlive it
@@ -154,11 +157,13 @@ class Worker:
 
     @contextmanager
     def _kept_lease(self, job: Job) -> Iterator[None]:
-        """Renew the lease in a thread while the block works; a killed process stops renewing."""
+        """Renew the lease, and feed the watchdog, in a thread while the block works; a killed process does neither."""
         done = threading.Event()
+        pause_s = min(self.settings.worker.lease_s, watchdog_s() or math.inf) / 3
 
         def renew() -> None:
-            while not done.wait(self.settings.worker.lease_s / 3):
+            while not done.wait(pause_s):
+                notify(ALIVE)
                 try:
                     with translated(), self.sessions.begin() as session:
                         jobs.renew(session, job.id, worker=self.name, lease=self.lease, now=self.now())
