@@ -4,16 +4,23 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 
 from db.audit import note
 from db.models import Instance, Job, JobInput
 from db.session import Session
 from db.states import Event, State, next_state
 
+_LATEST_STATE = (  # made once, for every object that is received
+    select(Job.state)
+    .where(Job.study_instance_uid == bindparam("study"))
+    .order_by(Job.generation.desc())
+    .limit(1)
+)
+
 
 class LostRace(Exception):
-    """Somebody else moved the job first, or took its lease."""
+    """Somebody else was first: moved the job, took its lease, or revised the object."""
 
 
 def advance(
@@ -51,6 +58,12 @@ def advance(
     )  # the object in this session, if `job` is it, is fresh
 
 
+def is_receiving(session: Session, study_instance_uid: str) -> bool:
+    """Has the study a job that takes in what comes?"""
+    state = session.connection().execute(_LATEST_STATE, {"study": study_instance_uid}).scalar()
+    return state is State.RECEIVING
+
+
 def image_arrived(session: Session, study_instance_uid: str, *, now: datetime, detail: str = "") -> Job:
     """The job that an image of this study belongs to: an unstarted one, or the next generation."""
     latest = latest_generation(session, study_instance_uid)
@@ -60,6 +73,12 @@ def image_arrived(session: Session, study_instance_uid: str, *, now: datetime, d
         advance(session, latest, Event.IMAGE_ARRIVED, now=now, detail=detail)
         return latest
     return _open(session, study_instance_uid, generation=latest.generation + 1 if latest else 1, now=now)
+
+
+def is_undecided(session: Session, study_instance_uid: str) -> bool:
+    """Has the study a job that no worker has begun?"""
+    latest = latest_generation(session, study_instance_uid)
+    return latest is not None and latest.state in (State.RECEIVING, State.QUEUED)
 
 
 def annotation_arrived(session: Session, study_instance_uid: str, *, now: datetime) -> Job | None:
@@ -187,7 +206,13 @@ def set_inputs(session: Session, job: Job, instances: Iterable[Instance]) -> Non
     for former in session.scalars(select(JobInput).where(JobInput.job_id == job.id)):
         session.delete(former)
     session.flush()
-    session.add_all(JobInput(job_id=job.id, instance_id=instance.id) for instance in instances)
+    session.add_all(JobInput(job_id=job.id, instance_id=i.id, sha256=i.sha256) for i in instances)
+
+
+def analyses(session: Session, job: Job, chosen: Iterable[Instance]) -> bool:
+    """Were the inputs of `job` these very objects, with the content that they have now?"""
+    query = select(JobInput.instance_id, JobInput.sha256).where(JobInput.job_id == job.id)
+    return {tuple(row) for row in session.execute(query)} == {(i.id, i.sha256) for i in chosen}
 
 
 def inputs(session: Session, job: Job) -> Sequence[Instance]:

@@ -44,7 +44,7 @@ def recording_pacs(port: int = 0, *, tls: Tls | None = None) -> Iterator[Pacs]:
     pacs = Pacs()
     listener = Listener(ae_title="PACS", host="127.0.0.1", port=port, calling_ae_titles=("SEDAS",), tls=tls)
     contexts: Mapping[str, Sequence[str]] = dict.fromkeys((*IODS, CTImageStorage), scp.UNCOMPRESSED)
-    with scp.listening(listener, pacs.keep, contexts) as actual:
+    with scp.listening(listener, scp.gathered(pacs.keep), contexts) as actual:
         pacs.port = actual
         yield pacs
 
@@ -110,7 +110,13 @@ def _rows(*arguments: str) -> list[dict[str, Any]]:
 
 
 def write_config(
-    folder: Path, pacs_port: int, *, ae_title: str = "PACS", commitment: bool = False, extra: str = ""
+    folder: Path,
+    pacs_port: int,
+    *,
+    ae_title: str = "PACS",
+    commitment: bool = False,
+    quiet_period_s: float = 2.0,
+    extra: str = "",
 ) -> Path:
     """A configuration of a quick node below `folder` that delivers to that port."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -124,7 +130,7 @@ calling_ae_titles = ["PACS", "STORESCU", "ORTHANC"]
 [storage]
 folder = "{folder / "state"}"
 [completion]
-quiet_period_s = 2.0
+quiet_period_s = {quiet_period_s}
 [inference]
 segmenter = "{QUICK.segmenter}"
 backend = "{QUICK.backend}"
