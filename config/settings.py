@@ -88,6 +88,20 @@ class Quarantine(Section):
     maximum_age_days: Annotated[float, Field(gt=0)] = 30.0
 
 
+class Retention(Section):
+    """How long received images stay once every job of their study has ended; results, rows and audit stay."""
+
+    images_days: Annotated[float, Field(gt=0)] = 30.0
+    minimum_free_bytes: Annotated[int, Field(ge=0)] = 10_000_000_000  # with less, the oldest go earlier
+
+
+class Http(Section):
+    """Where the node says how it is: /healthz, /readyz and /metrics."""
+
+    host: str = "127.0.0.1"
+    port: Port = 11180  # 0: any free port, logged at start
+
+
 class Completion(Section):
     """When a study counts as complete."""
 
@@ -232,6 +246,7 @@ class Settings(Section):
     listener: Listener = Listener()
     storage: Storage = Storage()
     quarantine: Quarantine = Quarantine()
+    retention: Retention = Retention()
     completion: Completion = Completion()
     eligibility: Eligibility = Eligibility()
     inference: Inference = Inference()
@@ -241,10 +256,20 @@ class Settings(Section):
     delivery: Delivery = Delivery()
     audit: Audit = Audit()
     ticks: Ticks = Ticks()
+    http: Http = Http()
 
     @property
     def audit_head_file(self) -> Path:
         return self.audit.head_file or self.storage.folder / "audit-heads.jsonl"
+
+    @model_validator(mode="after")
+    def _room_is_made_before_reception_ends(self) -> "Settings":
+        mark, watermark = self.retention.minimum_free_bytes, self.storage.minimum_free_bytes
+        if 0 < mark <= watermark:
+            raise ValueError(
+                f"retention.minimum_free_bytes ({mark}) must be above storage.minimum_free_bytes ({watermark}), or 0"
+            )
+        return self
 
     @model_validator(mode="after")
     def _addresses_are_of_callers(self) -> "Settings":

@@ -3,7 +3,8 @@
 import logging
 import os
 import socket
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -16,7 +17,7 @@ from pydicom.dataset import Dataset
 from config.load import BadConfig
 from config.settings import Destination as Recipient
 from config.settings import Settings
-from db import audit
+from db import audit, refusals
 from db.session import DatabaseUnusable, Sessions, installation_id, open_database, translated
 from dicom_out.destination import CStoreDestination
 from inference.bundle import Bundle, demonstration, load_bundle
@@ -27,16 +28,21 @@ from node.audit_export import STARTED, STOPPED, export_trail
 from node.audit_heads import export_head
 from node.audit_key import key_file, make_key, read_key
 from node.commitments import ask_due, forgo, hear
+from node.health import Page, answering, pages
 from node.intake import consider_studies
 from node.leases import expire_leases
 from node.logs import blame
+from node.metrics import Metrics
 from node.notify import READY, STOPPING, notify, watchdog_s
 from node.outgoing import call_overdue, park_unknown, send_due
 from node.processes import WorkerProcess
 from node.quarantine import prune, put_aside
+from node.readiness import Listens, Readiness
 from node.receive import Arrival, NotStorable, receive
 from node.rejections import Rejections
+from node.retention import delete_expendable
 from node.syslog import Repository
+from node.tick_times import TickTimes
 from node.tls import peer_of
 from node.watchdog import Watchdog
 from node.watermark import Watermark
@@ -48,6 +54,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PRUNING_S = 3600.0
+RETENTION_S = 60.0
+GRACE_S = 10.0
 
 
 def now() -> datetime:
@@ -143,16 +151,35 @@ def _quality_code(word: str) -> QualityCode:
 
 
 @contextmanager
-def worker(settings: Settings) -> Iterator[Worker]:
-    """A worker whose analyses run in a child process, while the block runs."""
+def worker(settings: Settings, stop: threading.Event) -> Iterator[Worker]:
+    """A worker whose analyses run in a child process, while the block runs; `stop` gives up the one under way.
+
+    It may end within `GRACE_S`; afterwards its job goes back to the queue, its attempt uncounted.
+    """
     name = f"{socket.gethostname()}-{os.getpid()}"
     sessions = open_sessions(settings)
     execute = SpawnedChild(partial(in_process, settings), blame, time_limit_s=settings.worker.time_limit_s)
     try:
-        with _noted(sessions, f"worker {name}"), _announced():
+        with _noted(sessions, f"worker {name}"), _announced(), _abandoned_after(stop, execute.abandon):
             yield Worker(name, sessions, execute, settings, now)
     finally:
         execute.close()
+
+
+@contextmanager
+def _abandoned_after(stop: threading.Event, abandon: Callable[[], None]) -> Iterator[None]:
+    done = threading.Event()
+
+    def watch() -> None:
+        stop.wait()
+        if not done.wait(GRACE_S):
+            abandon()
+
+    threading.Thread(target=watch, name="stop watch", daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
 
 
 @contextmanager
@@ -194,21 +221,37 @@ def running(settings: Settings, workers: WorkerProcess | None = None) -> Iterato
     def report(event_type: int | None, information: Dataset, sender: str) -> int:
         return hear(sessions, settings.delivery, event_type, information, sender, now=now())
 
+    def count_refusal(status: int) -> None:
+        try:
+            with translated():
+                refusals.count(sessions, status)
+        except DatabaseUnusable as error:
+            log.warning("refusal not counted", extra={"status": status, "reason": str(error)})
+
+    times, listens_on = TickTimes(), Listens()
     reporters = [d.ae_title for d in settings.delivery.destinations if d.commitment]
     with (
         _noted(sessions, f"node {socket.gethostname()}-{os.getpid()}"),
-        ticks.ticking(_ticks(settings, sessions, workers)),
+        answering(settings.http, _pages(settings, sessions, times, listens_on)),
+        ticks.ticking(_ticks(settings, sessions, workers), times),
         scp.listening(
             settings.listener,
             keep,
             reporting=scp.Reporting(reporters, report),
             alarm=Rejections(sessions, now).note,
+            refused=count_refusal,
         ) as port,
+        listens_on.while_up(port),
     ):
         secured = settings.listener.tls is not None
         log.info("listening", extra={"ae_title": settings.listener.ae_title, "port": port, "tls": secured})
         with _announced():
             yield port
+
+
+def _pages(settings: Settings, sessions: Sessions, times: TickTimes, listens: Listens) -> Mapping[str, Page]:
+    state = Readiness(settings, sessions, times, listens.port)
+    return pages(state.ills, state.obstacles, Metrics(settings, sessions, times, now).text)
 
 
 @contextmanager
@@ -248,6 +291,9 @@ def _ticks(
     def old_quarantine() -> None:
         prune(settings, sessions, now=now())
 
+    def old_images() -> None:
+        delete_expendable(settings, sessions, now=now())
+
     every: dict[str, tuple[ticks.Tick, float]] = {
         **_audit_ticks(settings, sessions),
         **_watched_ticks(
@@ -255,6 +301,7 @@ def _ticks(
         ),
         "late deliveries": (late_deliveries, rules.leases_s),
         "quarantine": (old_quarantine, PRUNING_S),
+        "retention": (old_images, RETENTION_S),
     }
     for to in recipients:
         every[f"delivery to {to.name}"] = (partial(delivery, to, destination(settings, to)), rules.delivery_s)

@@ -144,6 +144,12 @@ folder = {json.dumps(str(places.node))}
 [completion]
 quiet_period_s = 2.0
 
+[retention]
+minimum_free_bytes = 0
+
+[http]
+port = 0
+
 [[delivery.destinations]]
 name = "pacs"
 ae_title = "{PACS.ae_title}"

@@ -17,7 +17,7 @@ from pydicom.uid import (
     LegacyConvertedEnhancedCTImageStorage,
 )
 
-from db import instances, jobs, results
+from db import instances, jobs, results, retention
 from db.models import Instance
 from db.session import Sessions, translated
 from dicom_out.durable import write_durably
@@ -85,8 +85,10 @@ def receive(content: bytes, arrival: Arrival, *, spool: Path, sessions: Sessions
     if known is Known.OURS or (known is Known.HERE and (spool / path).exists()):
         return identity
     write_durably(content, spool / path)
-    if known is Known.HERE:
-        return identity  # its file had gone
+    if known is Known.HERE:  # its file had gone
+        with translated(), sessions.begin() as session:
+            retention.came_again(session, identity.sop_instance_uid, now=now)
+        return identity
     instance = Instance(
         sop_instance_uid=identity.sop_instance_uid,
         sop_class_uid=identity.sop_class_uid,

@@ -90,6 +90,9 @@ class Reporting:
     take: Callable[[int | None, Dataset, str], int]
 
 
+Refused = Callable[[int], None]
+"""Is told of every C-STORE that was not answered with success: the status."""
+
 Alarm = Callable[[str, str, str], None]
 """Is told of a rejected association: calling AE title, address, called AE title."""
 
@@ -102,6 +105,7 @@ def listening(
     *,
     reporting: Reporting | None = None,
     alarm: Alarm | None = None,
+    refused: Refused | None = None,
 ) -> Iterator[int]:
     """A storage and verification SCP for as long as the block runs; gives the port it listens on."""
     _config.VALIDATORS["UI"] = _any_uid
@@ -120,7 +124,7 @@ def listening(
     handlers: Handlers = [
         (evt.EVT_REQUESTED, on_requested, [settings, alarm]),
         (evt.EVT_PDU_RECV, sizes.count),
-        (evt.EVT_C_STORE, on_c_store, [_from_senders(keep, settings, reporting), sizes]),
+        (evt.EVT_C_STORE, on_c_store, [_from_senders(keep, settings, reporting), sizes, refused]),
         (evt.EVT_C_ECHO, on_c_echo),
         (evt.EVT_REJECTED, on_rejected, [alarm]),
     ]
@@ -152,7 +156,14 @@ def _from_senders(keep: Keep, settings: Listener, reporting: Reporting | None) -
     return keep_or_refuse
 
 
-def on_c_store(event: Event, keep: Keep, sizes: Sizes) -> Dataset:
+def on_c_store(event: Event, keep: Keep, sizes: Sizes, refused: Refused | None = None) -> Dataset:
+    answer = _stored(event, keep, sizes)
+    if refused is not None and answer.Status != StoreStatus.SUCCESS:
+        refused(int(answer.Status))
+    return answer
+
+
+def _stored(event: Event, keep: Keep, sizes: Sizes) -> Dataset:
     sender = event.assoc.requestor.ae_title
     request = cast("C_STORE", event.request)
     arrival = Arrival(

@@ -38,6 +38,8 @@ def settings(tmp_path: Path) -> Settings:
             "storage": {"folder": tmp_path / "node"},
             "completion": {"quiet_period_s": 1.0},
             "inference": QUICK.model_dump(),
+            "retention": {"minimum_free_bytes": 0},
+            "http": {"port": 0},
         }
     )
 

@@ -139,6 +139,10 @@ ae_title = "{ae_title}"
 host = "127.0.0.1"
 port = {pacs_port}
 commitment = {str(commitment).lower()}
+[retention]
+minimum_free_bytes = 0
+[http]
+port = 0
 [ticks]
 completion_s = 0.2
 delivery_s = 0.2
