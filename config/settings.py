@@ -37,7 +37,8 @@ class Listener(Section):
     caller_addresses: dict[
         AeTitle, tuple[IPvAnyNetwork, ...]
     ] = {}  # whence; a title not named: from anywhere
-    maximum_associations: Annotated[int, Field(ge=1, le=500)] = 25
+    processes: Annotated[int, Field(ge=1, le=32)] = 2  # that receive; 1: the node's own does
+    maximum_associations: Annotated[int, Field(ge=1, le=500)] = 25  # of all processes together
     maximum_pdu_bytes: Annotated[int, Field(ge=4096, le=1 << 20)] = 131072
     maximum_object_bytes: Annotated[int, Field(ge=1 << 20)] = 1 << 28
     network_timeout_s: Seconds = 60.0
@@ -91,6 +92,20 @@ class Quarantine(Section):
 
     maximum_bytes: Annotated[int, Field(ge=0)] = 1_000_000_000  # 0: nothing is kept
     maximum_age_days: Annotated[float, Field(gt=0)] = 30.0
+
+
+class Retention(Section):
+    """How long received images stay once every job of their study has ended; results, rows and audit stay."""
+
+    images_days: Annotated[float, Field(gt=0)] = 30.0
+    minimum_free_bytes: Annotated[int, Field(ge=0)] = 10_000_000_000  # with less, the oldest go earlier
+
+
+class Http(Section):
+    """Where the node says how it is: /healthz, /readyz and /metrics."""
+
+    host: str = "127.0.0.1"
+    port: Port = 11180  # 0: any free port, logged at start
 
 
 class Completion(Section):
@@ -237,6 +252,7 @@ class Settings(Section):
     listener: Listener = Listener()
     storage: Storage = Storage()
     quarantine: Quarantine = Quarantine()
+    retention: Retention = Retention()
     completion: Completion = Completion()
     eligibility: Eligibility = Eligibility()
     inference: Inference = Inference()
@@ -246,10 +262,20 @@ class Settings(Section):
     delivery: Delivery = Delivery()
     audit: Audit = Audit()
     ticks: Ticks = Ticks()
+    http: Http = Http()
 
     @property
     def audit_head_file(self) -> Path:
         return self.audit.head_file or self.storage.folder / "audit-heads.jsonl"
+
+    @model_validator(mode="after")
+    def _room_is_made_before_reception_ends(self) -> "Settings":
+        mark, watermark = self.retention.minimum_free_bytes, self.storage.minimum_free_bytes
+        if 0 < mark <= watermark:
+            raise ValueError(
+                f"retention.minimum_free_bytes ({mark}) must be above storage.minimum_free_bytes ({watermark}), or 0"
+            )
+        return self
 
     @model_validator(mode="after")
     def _addresses_are_of_callers(self) -> "Settings":

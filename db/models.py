@@ -16,6 +16,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     false,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -75,6 +76,15 @@ class Instance(Base):
     """One received object, on disk at `path` below the spool."""
 
     __tablename__ = "instances"
+    __table_args__ = (
+        Index(
+            "ix_instances_on_disk",
+            "study_instance_uid",
+            "size_bytes",
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     sop_instance_uid: Mapped[str] = mapped_column(unique=True)
     sop_class_uid: Mapped[str]
@@ -85,6 +95,15 @@ class Instance(Base):
     path: Mapped[str] = mapped_column(unique=True)
     calling_ae_title: Mapped[str]
     received_at: Mapped[datetime]
+    deleted_at: Mapped[datetime | None]  # when retention deleted its file
+
+
+class Refusal(Base):
+    """How often C-STORE was answered with that status; a count that only grows."""
+
+    __tablename__ = "refusals"
+    status: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    times: Mapped[int]
 
 
 class FormerRevision(Base):
@@ -223,7 +242,7 @@ class Result(Base):
     segmenter: Mapped[str]
     segmenter_version: Mapped[str]
     segmenter_digest: Mapped[str]
-    seconds: Mapped[float]
+    seconds: Mapped[float] = mapped_column(index=True)  # for the figures
     targets: Mapped[list["FoundTarget"]] = relationship(order_by="FoundTarget.rank")
     slices: Mapped[list["SliceScore"]] = relationship(order_by="SliceScore.rank")
     input_quality: Mapped[list["QualityFinding"]] = relationship(order_by="QualityFinding.rank")
@@ -331,7 +350,7 @@ class Commitment(Base):
     __tablename__ = "commitments"
     transaction_uid: Mapped[str] = mapped_column(primary_key=True)
     destination: Mapped[str]
-    state: Mapped[CommitmentState] = mapped_column(_words(CommitmentState, "state"))
+    state: Mapped[CommitmentState] = mapped_column(_words(CommitmentState, "state"), index=True)
     asked_at: Mapped[datetime]
     answered_at: Mapped[datetime | None]
     answer: Mapped[str] = mapped_column(default="")

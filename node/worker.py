@@ -16,7 +16,7 @@ from db.session import DatabaseUnusable, Sessions, installation_id, translated
 from db.states import Event
 from dicom_out.report_classes import CLASSES
 from inference.annotation_files import File
-from inference.executor import Executor, Failed, Unfinished
+from inference.executor import Abandoned, Executor, Failed, Unfinished
 from inference.volume import VolumeRefused
 from node.classes import ANNOTATION_CLASSES, CT_CLASSES
 from node.inspection import verdict, withhold
@@ -68,6 +68,9 @@ class Worker:
             self._store(job, outcome)
         except jobs.LostRace:
             log.warning("job lost to another worker", extra=facts)
+        except Abandoned as error:  # the attempt does not count
+            log.info("job given back", extra=facts)
+            self._end(job, Event.LEASE_LOST, str(error), attempts=job.attempts - 1)
         except VolumeRefused as refusal:  # what no other attempt would change
             log.info("job not analysable", extra={**facts, "reason": str(refusal)})
             self._end(job, Event.NOT_ANALYSABLE, str(refusal))
@@ -139,7 +142,7 @@ class Worker:
         else:
             self._end(job, Event.ATTEMPT_FAILED, reason, not_before=self.now() + wait)
 
-    def _end(self, job: Job, event: Event, reason: str, *, not_before: datetime | None = None) -> None:
+    def _end(self, job: Job, event: Event, reason: str, **changes: datetime | int) -> None:
         try:
             with self.sessions.begin() as session:
                 jobs.advance(
@@ -150,7 +153,7 @@ class Worker:
                     owner=self.name,
                     detail=reason,
                     reason=reason,
-                    not_before=not_before,
+                    **changes,
                 )
         except jobs.LostRace:
             log.warning("job lost to another worker", extra={"job": job.id})

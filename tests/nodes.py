@@ -22,6 +22,7 @@ from db.states import SETTLED
 from dicom_out.iods import IODS
 from node import scp
 from node.receive import Arrival
+from node.storing import gathered
 from tests.models import QUICK
 from tests.peers import wait_for
 
@@ -44,7 +45,7 @@ def recording_pacs(port: int = 0, *, tls: Tls | None = None) -> Iterator[Pacs]:
     pacs = Pacs()
     listener = Listener(ae_title="PACS", host="127.0.0.1", port=port, calling_ae_titles=("SEDAS",), tls=tls)
     contexts: Mapping[str, Sequence[str]] = dict.fromkeys((*IODS, CTImageStorage), scp.UNCOMPRESSED)
-    with scp.listening(listener, scp.gathered(pacs.keep), contexts) as actual:
+    with scp.listening(listener, gathered(pacs.keep), contexts) as actual:
         pacs.port = actual
         yield pacs
 
@@ -145,6 +146,10 @@ ae_title = "{ae_title}"
 host = "127.0.0.1"
 port = {pacs_port}
 commitment = {str(commitment).lower()}
+[retention]
+minimum_free_bytes = 0
+[http]
+port = 0
 [ticks]
 completion_s = 0.2
 delivery_s = 0.2
