@@ -99,7 +99,7 @@ def _chain_noted(session: Session) -> None:
     Whoever appends locks the one row of `audit_head`, after everything else that it changes: the order of locking is
     jobs, deliveries, commitments, head.
     """
-    if not session.noted or session.audit_key is None:
+    if not session.noted or session.audit_key is None or session.in_nested_transaction():
         return
     session.flush()
     key, head = session.audit_key, select(AuditHead.row_id, AuditHead.newest_hmac)

@@ -56,7 +56,7 @@ def now() -> datetime:
 
 def open_sessions(settings: Settings) -> Sessions:
     settings.storage.folder.mkdir(parents=True, exist_ok=True)
-    return _with_audit_key(open_database(settings.storage.url), settings)
+    return _with_audit_key(_open_database(settings), settings)
 
 
 def open_existing(settings: Settings) -> Sessions:
@@ -68,7 +68,14 @@ def open_to_look(settings: Settings) -> Sessions:
     """The same, without the key of the audit trail: nothing that happens can be written."""
     if settings.storage.database_url is None and not settings.storage.sqlite.exists():
         raise BadConfig(f"storage.folder: no node has run in {settings.storage.folder}")
-    return open_database(settings.storage.url)
+    return _open_database(settings)
+
+
+def _open_database(settings: Settings) -> Sessions:
+    try:
+        return open_database(settings.storage.url, settings.storage.database_password_file)
+    except OSError as error:
+        raise BadConfig(f"storage.database_password_file: {error.filename}: {error.strerror}") from None
 
 
 def _with_audit_key(sessions: Sessions, settings: Settings) -> Sessions:
