@@ -75,6 +75,11 @@ def open_database(url: str, password_file: Path | None = None) -> Sessions:
     return orm.sessionmaker(engine, class_=Session, expire_on_commit=False)
 
 
+def close_database(sessions: Sessions) -> None:
+    """Give its connections back; sessions that are opened afterwards open new ones."""
+    sessions.kw["bind"].dispose()
+
+
 PATIENCE_S = 30
 """How long a statement waits for its turn, in both databases."""
 

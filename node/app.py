@@ -17,7 +17,14 @@ from config.load import BadConfig
 from config.settings import Destination as Recipient
 from config.settings import Settings
 from db import audit
-from db.session import DatabaseUnusable, Sessions, installation_id, open_database, translated
+from db.session import (
+    DatabaseUnusable,
+    Sessions,
+    close_database,
+    installation_id,
+    open_database,
+    translated,
+)
 from dicom_out.destination import CStoreDestination
 from inference.bundle import Bundle, demonstration, load_bundle
 from inference.executor import SpawnedChild
@@ -150,13 +157,25 @@ def _quality_code(word: str) -> QualityCode:
 
 
 @contextmanager
+def _opened(settings: Settings) -> Iterator[Sessions]:
+    sessions = open_sessions(settings)
+    try:
+        yield sessions
+    finally:
+        close_database(sessions)
+
+
+@contextmanager
 def worker(settings: Settings) -> Iterator[Worker]:
     """A worker whose analyses run in a child process, while the block runs."""
     name = f"{socket.gethostname()}-{os.getpid()}"
-    sessions = open_sessions(settings)
     execute = SpawnedChild(partial(in_process, settings), blame, time_limit_s=settings.worker.time_limit_s)
     try:
-        with _noted(sessions, f"worker {name}"), _announced():
+        with (
+            _opened(settings) as sessions,
+            _noted(sessions, f"worker {name}"),
+            _announced(),
+        ):
             yield Worker(name, sessions, execute, settings, now)
     finally:
         execute.close()
@@ -186,8 +205,12 @@ def running(settings: Settings, workers: WorkerProcess | None = None) -> Iterato
     """The listener and the ticks for as long as the block runs; gives the port listened on."""
     if not settings.listener.calling_ae_titles:
         raise BadConfig("listener.calling_ae_titles: is empty, so that nobody could send; name the PACS")
-    sessions = open_sessions(settings)
+    with _opened(settings) as sessions, _listening(settings, sessions, workers) as port:
+        yield port
 
+
+@contextmanager
+def _listening(settings: Settings, sessions: Sessions, workers: WorkerProcess | None) -> Iterator[int]:
     watermark = Watermark(settings.storage.folder, settings.storage.minimum_free_bytes)
 
     def keep(content: bytes, arrival: Arrival) -> None:
