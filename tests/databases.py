@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, make_url, text
 
 from db import audit
 from db.chain import Key
@@ -37,6 +37,10 @@ class Database:
     @property
     def is_sqlite(self) -> bool:
         return self.url.startswith("sqlite")
+
+    @property
+    def name(self) -> str:
+        return make_url(self.url).database or ""
 
     def sessions(self) -> Sessions:
         """To look."""

@@ -79,6 +79,14 @@ class Server:
         """At once, without a word to anybody, as when it is killed."""
         self._run("pg_ctl", "stop", "--wait", "--mode=immediate")
 
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
     def _run(self, program: str, *arguments: str | Path) -> None:
         command: Sequence[str | Path] = [self.programs / program, "-D", self.folder / "data", *arguments]
         done = subprocess.run(
