@@ -34,8 +34,10 @@ from tests.annotation_objects import (
     key_objects,
     segmentation,
 )
-from tests.databases import opened
+from tests.databases import ON_SQLITE, opened
 from tests.models import QUICK, QUICK_SETTINGS
+
+pytestmark = ON_SQLITE
 
 NOTHING_NEW = "nothing new to analyse since generation 1"
 
