@@ -1,7 +1,7 @@
 """Reading the configuration: TOML, then environment variables over it; the only reader of either.
 
-`SEDAS_NODE_LISTENER__PORT=104` sets `port` of `[listener]`; values are TOML, or plain text. A systemd credential
-named `audit.key` is the key of the audit trail where `audit.key_file` names none.
+`SEDAS_NODE_LISTENER__PORT=104` sets `port` of `[listener]`; values are TOML, or plain text. Systemd credentials
+stand for files that no setting names (`CREDENTIALS`).
 """
 
 import os
@@ -17,6 +17,11 @@ from config.settings import Settings
 PREFIX = "SEDAS_NODE_"
 PATH_VARIABLE = "SEDAS_NODE_CONFIG"
 CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"  # systemd.exec(5)
+CREDENTIALS = {
+    "audit.key": ("audit", "key_file"),
+    "database-password": ("storage", "database_password_file"),
+}
+"""The setting that a credential of this name stands for, where none is configured."""
 DEFAULT_PATH = Path("/etc/sedas-node/config.toml")
 
 
@@ -61,10 +66,11 @@ def _override(values: dict[str, Any], name: str, text: str) -> None:
 
 def _take_credentials(values: dict[str, Any], environment: Mapping[str, str]) -> None:
     if CREDENTIALS_VARIABLE in environment:
-        key = Path(environment[CREDENTIALS_VARIABLE]) / "audit.key"
-        audit = values.setdefault("audit", {})
-        if key.exists() and isinstance(audit, dict):
-            audit.setdefault("key_file", key)
+        for name, (section, key) in CREDENTIALS.items():
+            file = Path(environment[CREDENTIALS_VARIABLE]) / name
+            keys = values.setdefault(section, {})
+            if file.exists() and isinstance(keys, dict):
+                keys.setdefault(key, file)
 
 
 def _parsed(text: str) -> Any:

@@ -1,11 +1,20 @@
 """Every setting of a node, with its bounds beside it; frozen, and refused as a whole when one is wrong."""
 
+import re
 from enum import StrEnum
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 # PS3.5 6.2: at most 16 characters of the default repertoire, no backslash, no control character.
 AeTitle = Annotated[
@@ -59,7 +68,17 @@ class Storage(Section):
 
     folder: Path = Path("/var/lib/sedas-node")
     database_url: str | None = None  # None: SQLite in `folder`
+    database_password_file: Path | None = None  # of a PostgreSQL server that asks for one
     minimum_free_bytes: Annotated[int, Field(ge=0)] = 2_000_000_000  # on the disk of `folder`
+
+    @field_validator("database_url")
+    @classmethod
+    def _url_is_one_and_holds_no_secret(cls, url: str | None) -> str | None:
+        if url is not None and not re.match(r"(sqlite|postgresql)(\+\w+)?://", url):
+            raise ValueError("expected sqlite:///PATH or postgresql://USER@HOST/DATABASE")
+        if url is not None and re.match(r"\w+(\+\w+)?://[^/@]*:[^/@]*@|.*[?&]password=", url):
+            raise ValueError("holds a password, which belongs in storage.database_password_file")
+        return url
 
     @property
     def spool(self) -> Path:

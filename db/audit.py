@@ -12,7 +12,7 @@ from sqlalchemy import Row, Select, Text, event, select, type_coerce, update
 from sqlalchemy.orm import SessionTransaction
 
 from db.chain import BEGINS, Content, Earlier, Key
-from db.models import AuditEvent, AuditHead, Job
+from db.models import AuditEvent, AuditHead, Job, without_nul
 from db.session import Session, Sessions
 from db.states import State
 
@@ -49,7 +49,7 @@ def note(
             event=event,
             state_before=before,
             state_after=after,
-            detail=detail,
+            detail=without_nul(detail),
         )
     )
 
@@ -99,7 +99,7 @@ def _chain_noted(session: Session) -> None:
     Whoever appends locks the one row of `audit_head`, after everything else that it changes: the order of locking is
     jobs, deliveries, commitments, head.
     """
-    if not session.noted or session.audit_key is None:
+    if not session.noted or session.audit_key is None or session.in_nested_transaction():
         return
     session.flush()
     key, head = session.audit_key, select(AuditHead.row_id, AuditHead.newest_hmac)

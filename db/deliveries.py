@@ -99,7 +99,7 @@ def now_of(session: Session, ids: Collection[int]) -> dict[int, Delivery]:
         .where(Delivery.id.in_(ids))
         .options(joinedload(Delivery.object))
         .order_by(Delivery.id)
-        .with_for_update(of=Delivery)
+        .with_for_update(of=Delivery, key_share=True)
         .execution_options(populate_existing=True)
     )
     return {delivery.id: delivery for delivery in session.scalars(query)}

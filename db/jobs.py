@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import Select, bindparam, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from db.audit import note
 from db.models import Instance, Job, JobInput
@@ -16,6 +17,7 @@ _LATEST_STATE = (  # made once, for every object that is received
     .where(Job.study_instance_uid == bindparam("study"))
     .order_by(Job.generation.desc())
     .limit(1)
+    .with_for_update(key_share=True)
 )
 
 
@@ -59,20 +61,29 @@ def advance(
 
 
 def is_receiving(session: Session, study_instance_uid: str) -> bool:
-    """Has the study a job that takes in what comes?"""
+    """Has the study a job that takes in what comes? It is locked, as by `image_arrived`."""
     state = session.connection().execute(_LATEST_STATE, {"study": study_instance_uid}).scalar()
     return state is State.RECEIVING
 
 
 def image_arrived(session: Session, study_instance_uid: str, *, now: datetime, detail: str = "") -> Job:
-    """The job that an image of this study belongs to: an unstarted one, or the next generation."""
-    latest = latest_generation(session, study_instance_uid)
-    if latest is not None and latest.state is State.RECEIVING:
-        return latest
-    if latest is not None and latest.state is State.QUEUED:
-        advance(session, latest, Event.IMAGE_ARRIVED, now=now, detail=detail)
-        return latest
-    return _open(session, study_instance_uid, generation=latest.generation + 1 if latest else 1, now=now)
+    """The job that an image of this study belongs to: an unstarted one, or the next generation.
+
+    It is locked, so that nobody finds the study complete without the image.
+    """
+    while True:
+        latest = latest_generation(session, study_instance_uid, lock=True)
+        if latest is not None and latest.state is State.RECEIVING:
+            return latest
+        if latest is not None and latest.state is State.QUEUED:
+            advance(session, latest, Event.IMAGE_ARRIVED, now=now, detail=detail)
+            return latest
+        generation = latest.generation + 1 if latest else 1
+        try:
+            return _open(session, study_instance_uid, generation=generation, now=now)
+        except IntegrityError:  # its image came on another association at the same moment
+            if latest_generation(session, study_instance_uid) is latest:
+                raise
 
 
 def is_undecided(session: Session, study_instance_uid: str) -> bool:
@@ -88,9 +99,15 @@ def annotation_arrived(session: Session, study_instance_uid: str, *, now: dateti
     return image_arrived(session, study_instance_uid, now=now, detail="an annotation")
 
 
-def latest_generation(session: Session, study_instance_uid: str) -> Job | None:
+def latest_generation(session: Session, study_instance_uid: str, *, lock: bool = False) -> Job | None:
     query = select(Job).where(Job.study_instance_uid == study_instance_uid)
-    return session.scalars(query.order_by(Job.generation.desc()).limit(1)).one_or_none()
+    query = query.order_by(Job.generation.desc()).limit(1)
+    return session.scalars(_locking(query) if lock else query).one_or_none()
+
+
+def _locking(query: Select[Job]) -> Select[Job]:
+    """As the rows are now, unchanged by others until the transaction ends; rows may still be made that refer to them."""
+    return query.with_for_update(key_share=True).execution_options(populate_existing=True)
 
 
 def _open(session: Session, study_instance_uid: str, *, generation: int, now: datetime) -> Job:
@@ -101,8 +118,8 @@ def _open(session: Session, study_instance_uid: str, *, generation: int, now: da
         created_at=now,
         changed_at=now,
     )
-    session.add(job)
-    session.flush()
+    with session.begin_nested():
+        session.add(job)
     note(session, job, "opened", now=now, after=State.RECEIVING, detail=f"generation {generation}")
     return job
 
@@ -114,14 +131,13 @@ def supersede_held(session: Session, job: Job, *, now: datetime) -> None:
         Job.generation < job.generation,
         Job.state == State.HELD,
     )
-    for held in session.scalars(query):
+    for held in session.scalars(_locking(query.order_by(Job.id))).all():
         advance(session, held, Event.NEWER_GENERATION, now=now, detail=f"generation {job.generation}")
 
 
 def locked(session: Session, numbers: Iterable[int]) -> Sequence[Job]:
     """These jobs as they are now; no other transaction moves them, or their deliveries, until this one ends."""
-    query = select(Job).where(Job.id.in_(list(numbers))).order_by(Job.id).with_for_update()
-    return session.scalars(query.execution_options(populate_existing=True)).all()
+    return session.scalars(_locking(select(Job).where(Job.id.in_(list(numbers))).order_by(Job.id))).all()
 
 
 def in_state(session: Session, *states: State) -> Sequence[Job]:
@@ -156,7 +172,8 @@ def claim(session: Session, *, worker: str, lease: timedelta, now: datetime) -> 
     """The oldest job that waits, now RUNNING with `worker`; None when nothing waits."""
     due = or_(Job.not_before.is_(None), Job.not_before <= now)
     query = select(Job).where(Job.state == State.QUEUED, due).order_by(Job.id).limit(1)
-    while job := session.scalars(query.with_for_update(skip_locked=True)).one_or_none():
+    query = query.with_for_update(skip_locked=True, key_share=True)
+    while job := session.scalars(query.execution_options(populate_existing=True)).one_or_none():
         newer = newer_generation(session, job)
         if newer is None:
             break
@@ -191,9 +208,9 @@ def renew(session: Session, job_id: int, *, worker: str, lease: timedelta, now: 
 
 
 def with_lost_lease(session: Session, *, now: datetime) -> Sequence[Job]:
-    """Jobs whose worker has been silent for longer than its lease."""
+    """Jobs whose worker has been silent for longer than its lease, locked: none of them renews it now."""
     query = select(Job).where(Job.state == State.RUNNING, Job.lease_until < now)
-    return session.scalars(query.order_by(Job.id)).all()
+    return session.scalars(_locking(query.order_by(Job.id))).all()
 
 
 def senders(session: Session, job: Job) -> set[str]:

@@ -2,10 +2,16 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from db.models import Quarantined
 from db.session import Session
+
+
+def lock(session: Session) -> None:
+    """Nobody else adds or drops until the transaction ends: a row and its file come and go together."""
+    if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer anyway
+        session.execute(text("LOCK TABLE quarantine IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def note(session: Session, refused: Quarantined) -> None:

@@ -16,7 +16,14 @@ from config.load import BadConfig
 from config.settings import Destination as Recipient
 from config.settings import Settings
 from db import audit
-from db.session import DatabaseUnusable, Sessions, installation_id, open_database, translated
+from db.session import (
+    DatabaseUnusable,
+    Sessions,
+    close_database,
+    installation_id,
+    open_database,
+    translated,
+)
 from dicom_out.destination import CStoreDestination
 from inference.bundle import Bundle, demonstration, load_bundle
 from inference.executor import SpawnedChild
@@ -28,7 +35,7 @@ from node.audit_key import key_file, make_key, read_key
 from node.commitments import ask_due, forgo
 from node.health import Page, answering, pages
 from node.intake import consider_studies
-from node.leases import expire_leases
+from node.leases import LeaseWatch
 from node.logs import blame
 from node.metrics import Metrics
 from node.notify import READY, STOPPING, notify, watchdog_s
@@ -61,7 +68,7 @@ def now() -> datetime:
 
 def open_sessions(settings: Settings) -> Sessions:
     settings.storage.folder.mkdir(parents=True, exist_ok=True)
-    return _with_audit_key(open_database(settings.storage.url), settings)
+    return _with_audit_key(_open_database(settings), settings)
 
 
 def open_existing(settings: Settings) -> Sessions:
@@ -73,7 +80,14 @@ def open_to_look(settings: Settings) -> Sessions:
     """The same, without the key of the audit trail: nothing that happens can be written."""
     if settings.storage.database_url is None and not settings.storage.sqlite.exists():
         raise BadConfig(f"storage.folder: no node has run in {settings.storage.folder}")
-    return open_database(settings.storage.url)
+    return _open_database(settings)
+
+
+def _open_database(settings: Settings) -> Sessions:
+    try:
+        return open_database(settings.storage.url, settings.storage.database_password_file)
+    except OSError as error:
+        raise BadConfig(f"storage.database_password_file: {error.filename}: {error.strerror}") from None
 
 
 def _with_audit_key(sessions: Sessions, settings: Settings) -> Sessions:
@@ -148,16 +162,29 @@ def _quality_code(word: str) -> QualityCode:
 
 
 @contextmanager
+def _opened(settings: Settings) -> Iterator[Sessions]:
+    sessions = open_sessions(settings)
+    try:
+        yield sessions
+    finally:
+        close_database(sessions)
+
+
+@contextmanager
 def worker(settings: Settings, stop: threading.Event) -> Iterator[Worker]:
     """A worker whose analyses run in a child process, while the block runs; `stop` gives up the one under way.
 
     It may end within `GRACE_S`; afterwards its job goes back to the queue, its attempt uncounted.
     """
     name = f"{socket.gethostname()}-{os.getpid()}"
-    sessions = open_sessions(settings)
     execute = SpawnedChild(partial(in_process, settings), blame, time_limit_s=settings.worker.time_limit_s)
     try:
-        with _noted(sessions, f"worker {name}"), _announced(), _abandoned_after(stop, execute.abandon):
+        with (
+            _opened(settings) as sessions,
+            _noted(sessions, f"worker {name}"),
+            _announced(),
+            _abandoned_after(stop, execute.abandon),
+        ):
             yield Worker(name, sessions, execute, settings, now)
     finally:
         execute.close()
@@ -203,8 +230,12 @@ def running(settings: Settings, workers: WorkerProcess | None = None) -> Iterato
     """The listener and the ticks for as long as the block runs; gives the port listened on."""
     if not settings.listener.calling_ae_titles:
         raise BadConfig("listener.calling_ae_titles: is empty, so that nobody could send; name the PACS")
-    sessions = open_sessions(settings)
+    with _opened(settings) as sessions, _listening(settings, sessions, workers) as port:
+        yield port
 
+
+@contextmanager
+def _listening(settings: Settings, sessions: Sessions, workers: WorkerProcess | None) -> Iterator[int]:
     times, listens_on = TickTimes(), Listens()
     with (
         _noted(sessions, f"node {socket.gethostname()}-{os.getpid()}"),
@@ -236,7 +267,7 @@ def _receiving(
 @contextmanager
 def receiver(settings: Settings, listener: socket.socket) -> Iterator[None]:
     """One receiving process."""
-    with receiving(settings, open_sessions(settings), listener, now):
+    with _opened(settings) as sessions, receiving(settings, sessions, listener, now):
         yield
 
 
@@ -260,12 +291,10 @@ def _ticks(
 ) -> dict[str, tuple[ticks.Tick, float]]:
     rules = settings.ticks
     thickness_mm = open_bundle(settings).preprocessing.slice_thickness_mm
+    leases = LeaseWatch(sessions, settings.worker, now)
 
     def completion() -> None:
         consider_studies(sessions, settings, model_thickness_mm=thickness_mm, now=now())
-
-    def leases() -> None:
-        expire_leases(sessions, settings.worker, now=now())
 
     def delivery(to: Recipient, peer: CStoreDestination) -> None:
         send_due(sessions, to, peer, settings, now=now())
@@ -288,7 +317,8 @@ def _ticks(
     every: dict[str, tuple[ticks.Tick, float]] = {
         **_audit_ticks(settings, sessions),
         **_watched_ticks(
-            {"completion": (completion, rules.completion_s), "leases": (leases, rules.leases_s)}, sessions
+            {"completion": (completion, rules.completion_s), "leases": (leases.look, rules.leases_s)},
+            sessions,
         ),
         "late deliveries": (late_deliveries, rules.leases_s),
         "quarantine": (old_quarantine, PRUNING_S),

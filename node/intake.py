@@ -94,7 +94,7 @@ def _settle(
 ) -> None:
     uid = study[0].study_instance_uid
     with sessions.begin() as session:
-        job = session.get_one(Job, job_id)
+        [job] = jobs.locked(session, [job_id])
         if job.state is not State.RECEIVING or len(instances.of_study(session, uid)) != len(study):
             return  # an image came while we looked; the next tick looks again
         for finding in (*unreadable, *judgement.findings, *decision.findings):

@@ -47,6 +47,7 @@ def put_aside(
     )
     try:
         with translated(), sessions.begin() as session:
+            quarantine.lock(session)
             file.place(file_of(refused, settings))
             quarantine.note(session, refused)
             session.flush()
@@ -67,6 +68,7 @@ def file_of(refused: Quarantined, settings: Settings) -> Path:
 def prune(settings: Settings, sessions: Sessions, *, now: datetime) -> None:
     """Drop what is too old or too much, and files that belong to no row, since a process ended between the two."""
     with translated(), sessions.begin() as session:
+        quarantine.lock(session)
         _drop_surplus(session, settings, now=now)
         session.flush()
         kept = {file_of(refused, settings) for refused in quarantine.every(session)}

@@ -12,7 +12,7 @@ from functools import partial
 from config.settings import Settings
 from db import deliveries, jobs, results
 from db.models import Job
-from db.session import DatabaseUnusable, Sessions, installation_id, translated
+from db.session import DatabaseAway, DatabaseUnusable, Sessions, installation_id, translated
 from db.states import Event
 from dicom_out.report_classes import CLASSES
 from inference.annotation_files import File
@@ -47,37 +47,61 @@ class Worker:
         while not stop.is_set():
             notify(ALIVE)
             try:
-                worked = self.work_once()
+                worked = self.work_once(stop)
             except Exception as error:  # noqa: BLE001 - the database is away, say: the loop must outlive it
                 log.error("worker stumbled", extra={"error": blame(error)})
                 worked = False
             if not worked:
                 stop.wait(self.settings.worker.poll_s)
 
-    def work_once(self) -> bool:
-        """Take one job to its next state; False when none waits."""
+    def work_once(self, stop: threading.Event | None = None) -> bool:
+        """Take one job to its next state; False when none waits.
+
+        What came of it waits for a database that is away until `stop` is set. Raises DatabaseAway then.
+        """
         with self.sessions.begin() as session:
             job = jobs.claim(session, worker=self.name, lease=self.lease, now=self.now())
         if job is None:
             return False
         facts = {"job": job.id, "study_instance_uid": job.study_instance_uid}
         log.info("job claimed", extra=facts)
+        with self._kept_lease(job):
+            try:
+                self._work_on(job, facts, stop or threading.Event())
+            except jobs.LostRace:
+                log.warning("job lost to another worker", extra=facts)
+        return True
+
+    def _work_on(self, job: Job, facts: dict[str, object], stop: threading.Event) -> None:
         try:
-            with self._kept_lease(job):
-                outcome = self._analyse(job)
-            self._store(job, outcome)
-        except jobs.LostRace:
-            log.warning("job lost to another worker", extra=facts)
+            outcome = self._analyse(job)
+            self._once_there(stop, partial(self._store, job, outcome))
         except Abandoned as error:  # the attempt does not count
             log.info("job given back", extra=facts)
-            self._end(job, Event.LEASE_LOST, str(error), attempts=job.attempts - 1)
+            given_back = partial(self._end, job, Event.LEASE_LOST, str(error), attempts=job.attempts - 1)
+            self._once_there(stop, given_back)
+        except (jobs.LostRace, DatabaseAway):
+            raise
         except VolumeRefused as refusal:  # what no other attempt would change
             log.info("job not analysable", extra={**facts, "reason": str(refusal)})
-            self._end(job, Event.NOT_ANALYSABLE, str(refusal))
+            self._once_there(stop, partial(self._end, job, Event.NOT_ANALYSABLE, str(refusal)))
         except Exception as error:  # noqa: BLE001 - one bad study must not end the worker; the job says what happened
             log.error("attempt failed", extra={**facts, "error": _reason(error)})
-            self._try_again_or_give_up(job, error)
-        return True
+            self._once_there(stop, partial(self._try_again_or_give_up, job, error))
+
+    def _once_there(self, stop: threading.Event, act: Callable[[], None]) -> None:
+        """Do it in a transaction of its own, again and again until the database is there for it."""
+        waits = False
+        while True:
+            try:
+                with translated():
+                    return act()
+            except DatabaseAway as error:
+                if not waits:
+                    log.error("result waits for the database", extra={"reason": str(error)})
+                waits = True
+                if stop.wait(self.settings.worker.poll_s):
+                    raise
 
     def _analyse(self, job: Job) -> Outcome:
         with self.sessions() as session:
@@ -143,20 +167,17 @@ class Worker:
             self._end(job, Event.ATTEMPT_FAILED, reason, not_before=self.now() + wait)
 
     def _end(self, job: Job, event: Event, reason: str, **changes: datetime | int) -> None:
-        try:
-            with self.sessions.begin() as session:
-                jobs.advance(
-                    session,
-                    job,
-                    event,
-                    now=self.now(),
-                    owner=self.name,
-                    detail=reason,
-                    reason=reason,
-                    **changes,
-                )
-        except jobs.LostRace:
-            log.warning("job lost to another worker", extra={"job": job.id})
+        with self.sessions.begin() as session:
+            jobs.advance(
+                session,
+                job,
+                event,
+                now=self.now(),
+                owner=self.name,
+                detail=reason,
+                reason=reason,
+                **changes,
+            )
 
     @contextmanager
     def _kept_lease(self, job: Job) -> Iterator[None]:

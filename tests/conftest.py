@@ -1,6 +1,9 @@
 """What many tests need: a database, settings, an instant, and the real CT beside the checkout."""
 
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,9 +12,10 @@ import pytest
 from config.settings import Settings
 from db.session import Sessions
 from inference.phantom import LesionKind, chest, write_study
-from tests.databases import opened
+from tests.databases import Database, opened
 from tests.held import analyse_and_hold
 from tests.models import QUICK
+from tests.postgres import Server, server
 
 if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):  # share the cores, in the programs they start too
     os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // int(workers)))
@@ -24,9 +28,48 @@ def now() -> datetime:
     return datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    with server() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite database of the newest schema to copy."""
+    file = tmp_path_factory.mktemp("sqlite") / "template.sqlite"
+    with opened(f"sqlite:///{file}"):
+        pass
+    return file
+
+
+BOTH = ("sqlite", "postgresql")
+
+
+@pytest.fixture(params=BOTH)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """One of each kind, of the newest schema, for this test alone."""
+    if request.param == "postgresql":
+        yield from request.getfixturevalue("postgres").lent()
+        return
+    file = shutil.copy(request.getfixturevalue("sqlite_file"), tmp_path / "test.sqlite")
+    with closing(Database.at(f"sqlite:///{file}")) as made:
+        yield made
+
+
+@pytest.fixture(params=BOTH)
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """One of each kind, without a table."""
+    if request.param == "postgresql":
+        yield from request.getfixturevalue("postgres").lent("template1")
+        return
+    with closing(Database.at(f"sqlite:///{tmp_path / 'test.sqlite'}")) as made:
+        yield made
+
+
 @pytest.fixture
-def sessions(tmp_path: Path) -> Sessions:
-    return opened(f"sqlite:///{tmp_path / 'test.sqlite'}")
+def sessions(database: Database) -> Sessions:
+    return database.begun()
 
 
 @pytest.fixture

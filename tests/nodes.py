@@ -3,26 +3,27 @@
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from pydicom.uid import CTImageStorage
+from sqlalchemy import Engine, text
 
+from config.load import load
 from config.settings import Listener, Tls
-from db.session import Sessions, open_database
+from db.session import Session, Sessions, connect
 from db.states import SETTLED
 from dicom_out.iods import IODS
 from node import scp
 from node.receive import Arrival
 from node.storing import gathered
+from tests.databases import Database
 from tests.models import QUICK
 from tests.peers import wait_for
 
@@ -58,6 +59,7 @@ class Node:
     port: int
     process: subprocess.Popen[bytes]
     log: Path
+    engine: Engine
 
     def jobs(self) -> list[dict[str, Any]]:
         return _rows("jobs", "--json", "--config", str(self.config))
@@ -77,9 +79,8 @@ class Node:
 
     def states(self) -> list[str]:
         """Of every job, read without the command, which costs a second of a core each time it is asked."""
-        folder = tomllib.loads(self.config.read_text())["storage"]["folder"]
-        with closing(sqlite3.connect(f"{folder}/sedas-node.sqlite", timeout=30)) as database:
-            return [state for (state,) in database.execute("SELECT state FROM jobs ORDER BY id")]
+        with self.engine.connect() as connection:
+            return list(connection.scalars(text("SELECT state FROM jobs ORDER BY id")))
 
     def ask(self, *arguments: str) -> str:
         """Run one of the commands that intervene, and give what it prints."""
@@ -87,8 +88,7 @@ class Node:
         return subprocess.run(command, capture_output=True, check=True, timeout=60, text=True).stdout
 
     def sessions(self) -> Sessions:
-        folder = tomllib.loads(self.config.read_text())["storage"]["folder"]
-        return open_database(f"sqlite:///{folder}/sedas-node.sqlite")
+        return Sessions(self.engine, class_=Session)
 
     def worker_pid(self) -> int | None:
         """The process of its worker, if one is running."""
@@ -117,6 +117,7 @@ def write_config(
     ae_title: str = "PACS",
     commitment: bool = False,
     quiet_period_s: float = 2.0,
+    database: Database | None = None,
     extra: str = "",
 ) -> Path:
     """A configuration of a quick node below `folder` that delivers to that port."""
@@ -130,6 +131,7 @@ port = 0
 calling_ae_titles = ["PACS", "STORESCU", "ORTHANC"]
 [storage]
 folder = "{folder / "state"}"
+{_where(database)}
 [completion]
 quiet_period_s = {quiet_period_s}
 [inference]
@@ -160,9 +162,18 @@ leases_s = 0.5
     return path
 
 
+def _where(database: Database | None) -> str:
+    if database is None:
+        return ""
+    file = f'database_password_file = "{database.password_file}"' if database.password_file else ""
+    return f'database_url = "{database.url}"\n{file}'
+
+
 @contextmanager
 def running_node(config: Path, *, with_worker: bool = True) -> Iterator[Node]:
     """`sedas-node run` in a process of its own until the block ends."""
+    storage = load(config, {}).storage
+    engine = connect(storage.url, storage.database_password_file)
     log = config.with_suffix(".log")
     before = log.stat().st_size if log.exists() else 0
     command = [sys.executable, "-m", "node", "run", "--config", str(config)]
@@ -172,8 +183,9 @@ def running_node(config: Path, *, with_worker: bool = True) -> Iterator[Node]:
         )
     try:
         port = wait_for(lambda: _listening_port(log, before), "the node to listen")
-        yield Node(config, port, process, log)
+        yield Node(config, port, process, log, engine)
     finally:
+        engine.dispose()
         if process.poll() is None:
             process.terminate()
             process.wait(60)

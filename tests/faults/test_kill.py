@@ -5,20 +5,28 @@ import signal
 from io import BytesIO
 from pathlib import Path
 
+import pytest
 from pydicom import dcmread
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from pynetdicom import AE
 
 from db import instances
+from tests.databases import Database
 from tests.nodes import Node, Pacs, recording_pacs, running_node, write_config
 from tests.peers import wait_for
+from tests.postgres import Server
+
+SQLITE, POSTGRESQL = (
+    pytest.mark.parametrize("empty_database", [kind], indirect=True) for kind in ("sqlite", "postgresql")
+)
+"""Each test takes half a minute: on both where the database is what the kill may hurt."""
 
 
 def test_a_node_killed_while_receiving_keeps_what_it_acknowledged(
-    tmp_path: Path, phantom_study: list[Path]
+    tmp_path: Path, phantom_study: list[Path], empty_database: Database
 ) -> None:
     with recording_pacs() as pacs:
-        config = write_config(tmp_path, pacs.port)
+        config = write_config(tmp_path, pacs.port, database=empty_database)
         with running_node(config) as node:
             acknowledged = _send(node, phantom_study, kill_after=len(phantom_study) // 2)
             assert 0 < len(acknowledged) < len(phantom_study)
@@ -30,9 +38,12 @@ def test_a_node_killed_while_receiving_keeps_what_it_acknowledged(
         _assert_delivered_once(pacs, job["state"])
 
 
-def test_a_worker_killed_while_analysing_costs_one_attempt(tmp_path: Path, phantom_study: list[Path]) -> None:
+@SQLITE
+def test_a_worker_killed_while_analysing_costs_one_attempt(
+    tmp_path: Path, phantom_study: list[Path], empty_database: Database
+) -> None:
     with recording_pacs() as pacs:
-        config = write_config(tmp_path, pacs.port)
+        config = write_config(tmp_path, pacs.port, database=empty_database)
         with running_node(config) as node:
             _send(node, phantom_study)
             _kill_worker_while_running(node)
@@ -44,10 +55,10 @@ def test_a_worker_killed_while_analysing_costs_one_attempt(tmp_path: Path, phant
 
 
 def test_a_node_killed_with_its_worker_while_analysing_goes_on_after_a_restart(
-    tmp_path: Path, phantom_study: list[Path]
+    tmp_path: Path, phantom_study: list[Path], empty_database: Database
 ) -> None:
     with recording_pacs() as pacs:
-        config = write_config(tmp_path, pacs.port)
+        config = write_config(tmp_path, pacs.port, database=empty_database)
         with running_node(config) as node:
             _send(node, phantom_study)
             _kill_worker_while_running(node, with_node=True)
@@ -57,18 +68,36 @@ def test_a_node_killed_with_its_worker_while_analysing_goes_on_after_a_restart(
         _assert_delivered_once(pacs, job["state"])
 
 
+@SQLITE
 def test_a_pacs_that_is_away_gets_everything_once_it_is_back(
-    tmp_path: Path, phantom_study: list[Path]
+    tmp_path: Path, phantom_study: list[Path], empty_database: Database
 ) -> None:
     with recording_pacs() as pacs:
         port = pacs.port
-    config = write_config(tmp_path, port)
+    config = write_config(tmp_path, port, database=empty_database)
     with running_node(config) as node:
         _send(node, phantom_study)
         wait_for(lambda: "DELIVERING" in node.states(), "the delivery to begin")
         with recording_pacs(port) as pacs:
             (job,) = node.settled()
             _assert_delivered_once(pacs, job["state"])
+
+
+@POSTGRESQL
+def test_a_database_that_is_killed_while_analysing_costs_nothing(
+    tmp_path: Path, phantom_study: list[Path], empty_database: Database, postgres: Server
+) -> None:
+    with recording_pacs() as pacs:
+        config = write_config(tmp_path, pacs.port, database=empty_database)
+        with running_node(config) as node:
+            _send(node, phantom_study)
+            wait_for(lambda: "RUNNING" in node.states(), "the job to run")
+            with postgres.away():
+                wait_for(lambda: b"tick failed" in node.log.read_bytes(), "the node to meet it")
+            (job,) = node.settled()
+            assert node.process.poll() is None
+            assert "whole and unchanged" in node.ask("audit", "verify")
+        _assert_delivered_once(pacs, job["state"])
 
 
 def _send(node: Node, files: list[Path], *, kill_after: int | None = None) -> list[str]:

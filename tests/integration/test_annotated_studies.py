@@ -34,9 +34,11 @@ from tests.annotation_objects import (
     key_objects,
     segmentation,
 )
-from tests.databases import opened
+from tests.databases import ON_SQLITE, opened
 from tests.models import QUICK, QUICK_SETTINGS
 from tests.received import identify, receive
+
+pytestmark = ON_SQLITE
 
 NOTHING_NEW = "nothing new to analyse since generation 1"
 
@@ -273,13 +275,13 @@ def test_the_nodes_own_segmentation_and_key_objects_select_nothing_here_or_elsew
         *_, last = site.considers()
         assert (last.state, last.reason) == (State.REJECTED, NOTHING_NEW)
     assert first.state is State.DONE
-    elsewhere = Site(opened(f"sqlite:///{tmp_path / 'elsewhere.sqlite'}"), making, now)
-    elsewhere.receives(*further, *chest.files)
-    (job,) = elsewhere.considers()
-    assert elsewhere.inputs(job) == set(uids(chest.slices))
-    assert (
-        len([s for s in elsewhere.said("annotation does not count") if "a result of this product" in s]) == 2
-    )
+    with opened(f"sqlite:///{tmp_path / 'elsewhere.sqlite'}") as others:
+        elsewhere = Site(others, making, now)
+        elsewhere.receives(*further, *chest.files)
+        (job,) = elsewhere.considers()
+        assert elsewhere.inputs(job) == set(uids(chest.slices))
+        not_counting = elsewhere.said("annotation does not count")
+        assert len([said for said in not_counting if "a result of this product" in said]) == 2
 
 
 def test_an_algorithms_annotation_counts_where_the_site_says_so(

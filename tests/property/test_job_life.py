@@ -1,26 +1,26 @@
 """Any sequence of events, by any workers at any time: the table holds, and a job has at most one owner."""
 
-import tempfile
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from typing import ClassVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from db import audit, jobs
 from db.states import TRANSITIONS, Event, IllegalTransition, State, next_state
-from tests.databases import opened
+from tests.databases import Database
 
 LEASE = timedelta(seconds=60)
 STUDY = "1.2.3"
 
 
 class JobLife(RuleBasedStateMachine):
+    database: ClassVar[Database]
+
     @initialize()
     def an_image_arrives_first(self) -> None:
-        self.folder = tempfile.TemporaryDirectory()
-        self.session = opened(f"sqlite:///{Path(self.folder.name) / 'db.sqlite'}")()
+        self.session = self.database.begun()()
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
         jobs.image_arrived(self.session, STUDY, now=self.now)
 
@@ -82,13 +82,17 @@ class JobLife(RuleBasedStateMachine):
         assert replayed == {job.id: job.state for job in jobs.every(self.session)}
 
     def teardown(self) -> None:
+        """As it was: the next life begins with nothing, and the trail goes on."""
         if hasattr(self, "session"):
             self.session.close()
-            self.session.get_bind().engine.dispose()
-            self.folder.cleanup()
+            self.database.close()
+            self.database.empty()
 
 
-TestJobLife = JobLife.TestCase
-TestJobLife.settings = settings(
+def test_job_life(database: Database) -> None:
+    run_state_machine_as_test(type("JobLifeHere", (JobLife,), {"database": database}), settings=LIVES)
+
+
+LIVES = settings(
     max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )

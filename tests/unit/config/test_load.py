@@ -31,14 +31,46 @@ def test_the_environment_stands_above_the_file(tmp_path: Path) -> None:
     assert (listener.port, listener.ae_title) == (11113, "NODE 2")
 
 
-def test_a_systemd_credential_is_the_audit_key_unless_the_file_names_one(tmp_path: Path) -> None:
-    environment = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+@pytest.mark.parametrize(
+    ("credential", "section", "key"),
+    [("audit.key", "audit", "key_file"), ("database-password", "storage", "database_password_file")],
+)
+def test_a_systemd_credential_is_a_secret_unless_the_file_names_one(
+    tmp_path: Path, credential: str, section: str, key: str
+) -> None:
+    def named() -> object:
+        settings = load(path, {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+        return getattr(getattr(settings, section), key)
+
     path = _file(tmp_path, "")
-    assert load(path, environment).audit.key_file is None
-    (tmp_path / "audit.key").touch()
-    assert load(path, environment).audit.key_file == tmp_path / "audit.key"
-    path.write_text('[audit]\nkey_file = "/elsewhere"')
-    assert load(path, environment).audit.key_file == Path("/elsewhere")
+    assert named() is None
+    (tmp_path / credential).touch()
+    assert named() == tmp_path / credential
+    path.write_text(f'[{section}]\n{key} = "/elsewhere"')
+    assert named() == Path("/elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("url", "mistake"),
+    [
+        ("postgresql://sedas:secret@host/sedas", "holds a password"),
+        ("postgresql+psycopg://sedas@host/sedas?password=secret", "holds a password"),
+        ("mysql://host/sedas", "expected sqlite:///PATH or postgresql://"),
+        ("/var/lib/sedas.sqlite", "expected sqlite:///PATH or postgresql://"),
+    ],
+)
+def test_a_database_url_that_holds_a_secret_or_is_none_is_refused(
+    tmp_path: Path, url: str, mistake: str
+) -> None:
+    with pytest.raises(BadConfig, match=mistake) as refusal:
+        load(_file(tmp_path, f'[storage]\ndatabase_url = "{url}"'), {})
+    assert "secret" not in str(refusal.value)
+
+
+def test_a_database_url_of_each_kind_is_taken(tmp_path: Path) -> None:
+    for url in ("sqlite:////a.sqlite", "postgresql://u@host:5432/name?sslmode=require", "postgresql:///name"):
+        taken = load(_file(tmp_path, f'[storage]\ndatabase_url = "{url}"'), {})
+        assert taken.storage.url == url
 
 
 def test_a_list_in_the_environment_is_toml(tmp_path: Path) -> None:

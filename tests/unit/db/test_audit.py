@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -13,10 +12,10 @@ from sqlalchemy.exc import DBAPIError
 from db import audit, jobs
 from db.chain import Key
 from db.models import AuditEvent, AuditHead
-from db.session import Session, Sessions, connect, migrate, open_database
+from db.session import Session, Sessions, migrate
 from db.states import Event
 from db.tampering import Fault, Head, verify
-from tests.databases import BEGUN, KEY, opened
+from tests.databases import BEGUN, KEY, ON_SQLITE, Database, drop_trigger
 
 EDIT = "UPDATE audit SET {0} WHERE id = 3"
 REMOVE = "DELETE FROM audit WHERE id = {0}"
@@ -42,12 +41,23 @@ def trail(sessions: Sessions, now: datetime) -> Sessions:
     return sessions
 
 
+UNBOUND = {
+    "sqlite": ["PRAGMA ignore_check_constraints = ON"],
+    "postgresql": [
+        f"ALTER TABLE audit DROP CONSTRAINT IF EXISTS ck_audit_{column}"
+        for column in ("state_before", "state_after")
+    ],
+}
+
+
 def _tamper(sessions: Sessions, *statements: str) -> None:
     """As somebody who may do anything with the database and has no key."""
     with sessions.begin() as session:
+        dialect = session.get_bind().dialect.name
         for change in ("UPDATE", "DELETE"):
-            session.execute(text(f"DROP TRIGGER IF EXISTS audit_keeps_on_{change}"))
-        session.execute(text("PRAGMA ignore_check_constraints = ON"))
+            session.execute(text(drop_trigger(change, dialect)))
+        for statement in UNBOUND[dialect]:
+            session.execute(text(statement))
         for statement in statements:
             session.execute(text(statement))
 
@@ -103,13 +113,18 @@ def test_what_is_rolled_back_leaves_nothing(trail: Sessions, now: datetime) -> N
         "state_before = 'NOWHERE'",
         "state_after = 'REJECTED'",
         "detail = '13 slices'",
-        "detail = CAST(detail AS BLOB)",
         "previous_hmac = ''",
         "hmac = 'abc'",
     ],
 )
 def test_an_edited_row_is_named(trail: Sessions, change: str) -> None:
     _tamper(trail, EDIT.format(change))
+    assert _faults(trail) == [(3, 3, CHANGED)]
+
+
+@ON_SQLITE
+def test_a_text_that_became_bytes_is_named(trail: Sessions) -> None:
+    _tamper(trail, EDIT.format("detail = CAST(detail AS BLOB)"))
     assert _faults(trail) == [(3, 3, CHANGED)]
 
 
@@ -207,7 +222,9 @@ def test_a_trail_passed_off_as_older_than_the_chain_is_named(trail: Sessions) ->
     assert _faults(trail) == [(1, 7, WITHOUT)]
 
 
-def test_a_trail_written_anew_with_another_key_is_named(trail: Sessions, now: datetime) -> None:
+def test_a_trail_written_anew_with_another_key_is_named(
+    trail: Sessions, database: Database, now: datetime
+) -> None:
     exported, forged = _newest(trail, now), Key(bytes(32))
     _write_anew(trail, forged)
     assert _faults(trail, key=forged) == []
@@ -216,7 +233,7 @@ def test_a_trail_written_anew_with_another_key_is_named(trail: Sessions, now: da
         (7, 7, f"the trail is chained with another key, {forged.name}"),
     ]
     with pytest.raises(audit.OtherAuditKey):
-        audit.begin(open_database(_url(trail)), KEY, now=now)
+        audit.begin(database.sessions(), KEY, now=now)
     assert _faults(trail, replace(exported, row_id=4), key=forged) == [
         (4, 4, f"not the row that was exported as the newest at {now:%Y-%m-%d %H:%M:%S}")
     ]
@@ -237,27 +254,22 @@ def _write_anew(sessions: Sessions, key: Key) -> None:
         head.head_hmac = key.of_head(head.row_id, previous)
 
 
-def _url(sessions: Sessions) -> str:
-    with sessions() as session:
-        return str(session.get_bind().engine.url)
-
-
 @pytest.mark.parametrize("change", ["UPDATE audit SET detail = ''", "DELETE FROM audit"])
 def test_the_database_refuses_to_change_a_row(trail: Sessions, change: str) -> None:
     with pytest.raises(DBAPIError, match="never changed"), trail.begin() as session:
         session.execute(text(change))
 
 
-def test_without_the_key_nothing_is_written(tmp_path: Path, now: datetime) -> None:
-    sessions = open_database(f"sqlite:///{tmp_path / 'test.sqlite'}")
+def test_without_the_key_nothing_is_written(empty_database: Database, now: datetime) -> None:
+    sessions = empty_database.sessions()
     with pytest.raises(audit.NoAuditKey), sessions.begin() as session:
         jobs.image_arrived(session, "1.2", now=now)
     assert not audit.has_begun(sessions)
 
 
 EARLIER = """
-INSERT INTO jobs (id, study_instance_uid, generation, state, reason, attempts, created_at, changed_at)
-    VALUES (1, '1.2.1', 1, 'QUEUED', '', 0, '2026-01-01', '2026-01-01');
+INSERT INTO jobs (study_instance_uid, generation, state, reason, attempts, created_at, changed_at)
+    VALUES ('1.2.1', 1, 'QUEUED', '', 0, '2026-01-01', '2026-01-01');
 INSERT INTO audit (id, at, job_id, event, state_before, state_after, detail)
     VALUES (3, '2026-01-01 00:00:00.000000', 1, 'opened', NULL, 'RECEIVING', ''),
         (4, '2026-01-01 00:00:01.000000', 1, 'study complete', 'RECEIVING', 'QUEUED', '');
@@ -265,17 +277,15 @@ INSERT INTO audit (id, at, job_id, event, state_before, state_after, detail)
 
 
 @pytest.fixture
-def older(tmp_path: Path, now: datetime) -> Sessions:
+def older(empty_database: Database, now: datetime) -> Sessions:
     """A database that had a trail before there was a chain."""
-    url = f"sqlite:///{tmp_path / 'older.sqlite'}"
-    engine = connect(url)
+    engine = empty_database.engine()
     migrate(engine, "0003")
     with engine.begin() as connection:
         for statement in EARLIER.strip().removesuffix(";").split(";"):
             connection.exec_driver_sql(statement)
-    engine.dispose()
-    assert _faults(open_database(url)) == [(3, 4, WITHOUT)]
-    sessions = opened(url)
+    assert _faults(empty_database.sessions()) == [(3, 4, WITHOUT)]
+    sessions = empty_database.begun()
     with sessions.begin() as session:
         jobs.image_arrived(session, "1.2.2", now=now)
     return sessions
@@ -306,10 +316,10 @@ def test_a_change_before_the_chain_is_found(older: Sessions, change: str) -> Non
     assert (first in (2, 3, 4), last, what) == (True, 4, "changed, added or removed among them")
 
 
-def test_many_writers_make_one_chain(tmp_path: Path, now: datetime) -> None:
-    url = f"sqlite:///{tmp_path / 'test.sqlite'}"
-    _in_parallel([opened(url) for _ in range(4)], lambda s, study: jobs.image_arrived(s, study, now=now))
-    verdict = verify(open_database(url), KEY)
+def test_many_writers_make_one_chain(database: Database, now: datetime) -> None:
+    writers = [database.begun() for _ in range(4)]
+    _in_parallel(writers, lambda s, study: jobs.image_arrived(s, study, now=now))
+    verdict = verify(database.sessions(), KEY)
     assert (verdict.rows, verdict.faults) == (41, ())
 
 
