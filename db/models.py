@@ -95,6 +95,7 @@ class Instance(Base):
             "ix_instances_on_disk",
             "study_instance_uid",
             "size_bytes",
+            "deleted_at",  # always NULL here; without it SQLite would look into every row
             sqlite_where=text("deleted_at IS NULL"),
             postgresql_where=text("deleted_at IS NULL"),
         ),

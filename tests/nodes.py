@@ -92,9 +92,17 @@ class Node:
 
     def worker_pid(self) -> int | None:
         """The process of its worker, if one is running."""
+        return next(iter(self.children("worker")), None)
+
+    def children(self, command: str) -> list[int]:
+        """Its child processes that run `sedas-node COMMAND`."""
         threads = Path(f"/proc/{self.process.pid}/task").glob("*/children")
         children = [child for thread in threads for child in thread.read_text().split()]
-        return int(children[0]) if children else None
+        return [
+            int(child)
+            for child in children
+            if command.encode() in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+        ]
 
     def kill(self) -> None:
         """As the kernel or a power cut does: no goodbye."""

@@ -57,12 +57,10 @@ def test_what_is_not_ready_is_listed(settings: Settings, caplog: pytest.LogCaptu
         app.running(settings.model_copy(update={"storage": storage})),
     ):
         port = port_of(caplog)
-        (settings.storage.folder / "sedas-node.sqlite").rename(settings.storage.folder / "elsewhere")
         status, text = _get(port, "/readyz")
         assert status == 503
         assert f"fewer than storage.minimum_free_bytes ({1 << 60})" in text
         assert _get(port, "/healthz")[0] == 200
-        (settings.storage.folder / "elsewhere").rename(settings.storage.folder / "sedas-node.sqlite")
 
 
 def test_the_metrics_are_prometheus_text_and_name_their_units(port: int) -> None:

@@ -16,7 +16,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_instances_on_disk",
         "instances",
-        ["study_instance_uid", "size_bytes"],
+        ["study_instance_uid", "size_bytes", "deleted_at"],
         sqlite_where=sa.text("deleted_at IS NULL"),
         postgresql_where=sa.text("deleted_at IS NULL"),
     )

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+import pytest
 from sqlalchemy import insert, text
 
 from db import refusals
@@ -104,6 +105,7 @@ def test_the_figures_are_those_of_the_rows(sessions: Sessions, now: datetime) ->
     assert found.open_commitments == {"pacs": 1}
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # as its planner explains
 def test_nothing_that_grows_is_read_row_by_row(sessions: Sessions, now: datetime) -> None:
     _fill(sessions, now=now)
     for query in (
@@ -117,7 +119,7 @@ def test_nothing_that_grows_is_read_row_by_row(sessions: Sessions, now: datetime
     ):
         with sessions() as session:
             steps = [row.detail for row in session.execute(text(f"EXPLAIN QUERY PLAN {query}"))]
-        scans = [s for s in steps if s.startswith("SCAN") and "USING" not in s and s != "SCAN instances"]
+        scans = [s for s in steps if s.startswith("SCAN") and "COVERING" not in s]
         assert scans == [], (query, steps)
 
 
