@@ -23,6 +23,7 @@ from inference.bundle import Bundle, demonstration, load_bundle
 from inference.executor import SpawnedChild
 from inference.findings import QualityCode
 from node import scp, ticks
+from node.archive import Archive, asking
 from node.audit_export import STARTED, STOPPED, export_trail
 from node.audit_heads import export_head
 from node.audit_key import key_file, make_key, read_key
@@ -227,8 +228,10 @@ def _ticks(
     rules = settings.ticks
     thickness_mm = open_bundle(settings).preprocessing.slice_thickness_mm
 
+    archive = Archive(asking(settings))
+
     def completion() -> None:
-        consider_studies(sessions, settings, model_thickness_mm=thickness_mm, now=now())
+        consider_studies(sessions, settings, archive, model_thickness_mm=thickness_mm, now=now())
 
     def leases() -> None:
         expire_leases(sessions, settings.worker, now=now())
