@@ -127,10 +127,23 @@ class Http(Section):
     port: Port = 11180  # 0: any free port, logged at start
 
 
+class Archive(Section):
+    """A Query/Retrieve SCP that knows how many images a study has."""
+
+    ae_title: AeTitle
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)]
+    timeout_s: Annotated[float, Field(gt=0, le=10)] = 3.0  # of a silent archive
+    tls: Tls | None = None  # with it nothing but TLS
+    server_name: str | None = None  # that its certificate has to be for; None: `host`
+
+
 class Completion(Section):
     """When a study counts as complete."""
 
     quiet_period_s: Annotated[float, Field(ge=0.5, le=3600)] = 60.0  # no new image for so long
+    incomplete_wait_s: Annotated[float, Field(ge=0, le=86400)] = 600.0  # the same, where images are missing
+    archive: Archive | None = None  # None: the quiet period alone decides
 
 
 class Eligibility(Section):

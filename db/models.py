@@ -176,6 +176,10 @@ class Job(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     lease_owner: Mapped[str | None]
     lease_until: Mapped[datetime | None]
+    completeness: Mapped[str] = mapped_column(
+        default="", server_default=""
+    )  # the verdict when it was decided
+    missing: Mapped[str] = mapped_column(default="", server_default="")  # what made it other than complete
     withdrawal: Mapped[str | None]  # why its results were withdrawn, once somebody asked for it
     not_before: Mapped[datetime | None]  # the next attempt waits until then
     created_at: Mapped[datetime]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from inference.annotation_files import File
-from inference.findings import Analysis
+from inference.findings import Analysis, InputQuality
 from inference.volume import VolumeRefused
 
 OnStage = Callable[[str], None]
@@ -31,6 +31,7 @@ class Request:
 
     slices: tuple[Path, ...]
     annotations: tuple[File, ...] = ()
+    findings: tuple[InputQuality, ...] = ()  # what is known of the study before a file is read
 
 
 class Executor(Protocol):

@@ -29,6 +29,7 @@ from inference.bundle import Bundle, demonstration, load_bundle
 from inference.executor import SpawnedChild
 from inference.findings import QualityCode
 from node import scp, ticks
+from node.archive import Archive, asking
 from node.audit_export import STARTED, STOPPED, export_trail
 from node.audit_heads import export_head
 from node.audit_key import key_file, make_key, read_key
@@ -293,8 +294,10 @@ def _ticks(
     thickness_mm = open_bundle(settings).preprocessing.slice_thickness_mm
     leases = LeaseWatch(sessions, settings.worker, now)
 
+    archive = Archive(asking(settings))
+
     def completion() -> None:
-        consider_studies(sessions, settings, model_thickness_mm=thickness_mm, now=now())
+        consider_studies(sessions, settings, archive, model_thickness_mm=thickness_mm, now=now())
 
     def delivery(to: Recipient, peer: CStoreDestination) -> None:
         send_due(sessions, to, peer, settings, now=now())

@@ -123,6 +123,7 @@ class Worker:
                 job.generation,
                 job.completed_at or job.created_at,
                 predecessor(outbox / earlier.path) if earlier else None,
+                job.missing,
             ),
             outbox / job.study_instance_uid / str(job.generation),
             on_stage=partial(_log_stage, job.id),
