@@ -113,3 +113,19 @@ def last_received_from(session: Session, calling_ae_titles: Collection[str]) -> 
 def last_received_at(session: Session, study_instance_uid: str) -> datetime | None:
     query = select(func.max(Instance.received_at)).where(Instance.study_instance_uid == study_instance_uid)
     return session.scalars(query).one()
+
+
+def studies_on_disk(session: Session) -> Sequence[str]:
+    """Of which there is an object whose file has not been deleted."""
+    query = select(Instance.study_instance_uid).where(Instance.deleted_at.is_(None)).distinct()
+    return session.scalars(query).all()
+
+
+def paths_in(session: Session, folder: str) -> set[str]:
+    """Of all objects, and of their former revisions, in that folder of the spool."""
+    first, after = f"{folder}/", f"{folder}0"  # the character after the slash
+    return {
+        path
+        for column in (Instance.path, FormerRevision.path)
+        for path in session.scalars(select(column).where(column >= first, column < after))
+    }

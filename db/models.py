@@ -110,7 +110,7 @@ class Instance(Base):
     path: Mapped[str] = mapped_column(unique=True)
     calling_ae_title: Mapped[str]
     received_at: Mapped[datetime]
-    deleted_at: Mapped[datetime | None]  # when retention deleted its file
+    deleted_at: Mapped[datetime | None]  # when retention deleted its file, or the node found it missing
 
 
 class Refusal(Base):

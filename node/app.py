@@ -45,7 +45,8 @@ from node.processes import WorkerProcess
 from node.quarantine import prune
 from node.readiness import Listens, Readiness
 from node.receivers import receivers
-from node.receiving import receiving
+from node.receiving import receiving, reception
+from node.reconcile import reconcile
 from node.retention import delete_expendable
 from node.syslog import Repository
 from node.tick_times import TickTimes
@@ -231,8 +232,10 @@ def running(settings: Settings, workers: WorkerProcess | None = None) -> Iterato
     """The listener and the ticks for as long as the block runs; gives the port listened on."""
     if not settings.listener.calling_ae_titles:
         raise BadConfig("listener.calling_ae_titles: is empty, so that nobody could send; name the PACS")
-    with _opened(settings) as sessions, _listening(settings, sessions, workers) as port:
-        yield port
+    with _opened(settings) as sessions:
+        reconcile(settings, sessions, reception(settings, sessions, now), now=now())
+        with _listening(settings, sessions, workers) as port:
+            yield port
 
 
 @contextmanager

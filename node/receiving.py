@@ -23,6 +23,15 @@ from node.watermark import Watermark
 log = logging.getLogger(__name__)
 
 
+def reception(settings: Settings, sessions: Sessions, now: Callable[[], datetime]) -> Reception:
+    """Into the storage folder; what is refused is quarantined."""
+
+    def refuse(file: SpoolFile, arrival: Arrival, reason: str) -> None:
+        put_aside(file, arrival, reason, settings, sessions, now=now())
+
+    return Reception(settings.storage, Recorder(sessions, now), refuse, now)
+
+
 @contextmanager
 def receiving(
     settings: Settings, sessions: Sessions, listener: socket.socket, now: Callable[[], datetime]
@@ -30,14 +39,11 @@ def receiving(
     """Accept from `listener`, which others may do too, while the block runs; gives its port."""
     watermark = Watermark(settings.storage.folder, settings.storage.minimum_free_bytes)
 
-    def refuse(file: SpoolFile, arrival: Arrival, reason: str) -> None:
-        put_aside(file, arrival, reason, settings, sessions, now=now())
-
-    reception = Reception(settings.storage, Recorder(sessions, now), refuse, now)
+    into = reception(settings, sessions, now)
 
     def begin(arrival: Arrival) -> Incoming:
         watermark.check()
-        return reception.begin(arrival)
+        return into.begin(arrival)
 
     def report(event_type: int | None, information: Dataset, sender: str) -> int:
         return hear(sessions, settings.delivery, event_type, information, sender, now=now())
