@@ -13,7 +13,9 @@ from pydicom.uid import UID
 from node.classes import CT_CLASSES
 from node.spool import SpoolFile
 
-_UID = re.compile(r"(?=.{1,64}$)\d+(\.\d+)*")  # PS3.5 section 9; checked before a UID becomes part of a path
+_UID = re.compile(
+    r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*"
+)  # PS3.5 section 9; checked before a UID becomes part of a path
 _TAGS = [
     "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Rows", "Columns",
     "SamplesPerPixel", "NumberOfFrames", "BitsAllocated",

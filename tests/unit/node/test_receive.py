@@ -92,7 +92,7 @@ def test_an_object_without_its_uids_is_refused_by_their_name(image: bytes, keywo
         identify(changed(image, **{keyword: None}))
 
 
-@pytest.mark.parametrize("uid", ["../../../etc/passwd", "1.2/3", "..", ".", "1..2", "1" * 65, ""])
+@pytest.mark.parametrize("uid", ["../../../etc/passwd", "1.2/3", "..", ".", "1..2", "1" * 65, "", "1.\u0662"])
 def test_a_uid_that_is_a_path_or_none_never_reaches_the_disk(image: bytes, uid: str) -> None:
     content = changed(image, StudyInstanceUID=None)
     element = struct.pack("<HH2sH", 0x0020, 0x000D, b"UI", len(uid) + len(uid) % 2) + uid.encode()
