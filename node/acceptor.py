@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 SPARE_CONNECTIONS = 32  # that have not asked for an association yet
 
 GIVE_WAY_S = 0.004  # for each association, before another is accepted
-MOST_GIVEN_WAY = 10
+GIVE_WAY_FULL_S = 0.25  # before it is accepted and rejected
 
 Handlers = list[tuple[Any, Any] | tuple[Any, Any, list[Any]]]
 
@@ -55,8 +55,10 @@ class _Server(ThreadedAssociationServer):
 
     def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
         """Let a process that has fewer associations go first; raises BlockingIOError where one has."""
-        if cast("Acceptor", self.ae).has_companions:
-            time.sleep(GIVE_WAY_S * min(len(self.active_associations), MOST_GIVEN_WAY))
+        ae = cast("Acceptor", self.ae)
+        if ae.has_companions:
+            count = len(self.active_associations)
+            time.sleep(GIVE_WAY_S * count if count < ae.maximum_associations else GIVE_WAY_FULL_S)
         connection, address = cast("socket.socket", self.socket).accept()
         if self.ssl_context is not None:
             connection = self.ssl_context.wrap_socket(

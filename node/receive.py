@@ -27,7 +27,7 @@ class WrongObject(NotStorable):
 
 
 class OtherContent(NotStorable):
-    """An object with this UID and other content is already here; the first is kept."""
+    """An object with this UID and other pixels, or another document, is already here; the first is kept."""
 
 
 @dataclass(frozen=True)

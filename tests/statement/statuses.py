@@ -28,7 +28,9 @@ _FAILURES: dict[str, Exception | None] = {
     "Not readable, without Study, Series or SOP Instance UID, a malformed UID, or pixel data cut short": NotStorable(
         "?"
     ),
-    "Other content under a SOP Instance UID that is known: the first is kept": OtherContent("known"),
+    "Other pixels, or another document, under a SOP Instance UID that is known: the first is kept": OtherContent(
+        "known"
+    ),
 }
 _SENDER = {
     StoreStatus.SUCCESS: "nothing",
