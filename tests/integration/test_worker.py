@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pydicom.uid import Comprehensive3DSRStorage
 from safetensors.torch import load_file, save_file
 
 from config.settings import Settings
@@ -108,6 +109,23 @@ def test_results_are_files_and_rows_before_the_job_moves_on(
         assert all((node.storage.outbox / made.path).is_file() for made in result.objects)
         assert result.slices
         assert result.probability == pytest.approx(np.mean([s.probability for s in result.slices]))
+
+
+@ON_SQLITE
+def test_what_is_missing_in_the_study_stands_in_the_result_and_its_report(
+    queued: int, sessions: Sessions, models: Models, node: Settings, now: datetime
+) -> None:
+    missing = "study incomplete: series 1.2.3: 40 of 120 instances at the archive"
+    with sessions.begin() as session:
+        session.get_one(Job, queued).missing = missing
+    job = _work(sessions, models, node, now)
+    with sessions() as session:
+        result = results.of_job(session, job)
+        assert result is not None
+        assert [q.text for q in result.input_quality if q.code == "incomplete_study"] == [f"{missing}."]
+        reports = [made for made in result.objects if made.sop_class_uid == Comprehensive3DSRStorage]
+    (report,) = ((node.storage.outbox / made.path).read_bytes() for made in reports)
+    assert f"{missing}.".encode() in report
 
 
 @ON_SQLITE

@@ -16,7 +16,10 @@ from tests.conftest import ROOT
 from tests.statement.document import table
 
 EXAMPLE = ROOT / "config" / "example.toml"
-_OF_DIMSE = ("listener", "listener.tls", "delivery", "delivery.destinations", "delivery.destinations.tls")
+_OF_DIMSE = (
+    "listener", "listener.tls", "completion.archive", "completion.archive.tls",
+    "delivery", "delivery.destinations", "delivery.destinations.tls",
+)  # fmt: skip
 _AE_TITLE = get_args(AeTitle)[1].pattern
 _HEADS = ("Parameter", "Meaning", "Default", "Allowed")
 

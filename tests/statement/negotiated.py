@@ -32,6 +32,7 @@ from config.settings import Destination, Listener, Settings
 from dicom_out.association import Peer
 from dicom_out.commitment import PUSH_MODEL
 from dicom_out.encode import write
+from dicom_out.query import STUDY_ROOT_FIND, ct_series
 from dicom_out.scu import MOST_CONTEXTS, echo, request_commitment, send_files
 from node import commission, scp
 from node.storing import gathered
@@ -68,8 +69,15 @@ def proposed() -> dict[str, tuple[Side, Contexts]]:
         list(send_files(write(objects, Path(folder)), peer))
         echo(peer)
         request_commitment([], "1.2.3", peer, _not_heard)
+        ct_series("1.2.3", {}, (), peer, calling_ae_title="SEDAS", timeout_s=10)
         commission._contexts(cast("Any", SimpleNamespace(site=_site(peer))))
-    activities = ("Send results", "Verify", "Ask for storage commitment", "Commission")
+    activities = (
+        "Send results",
+        "Verify",
+        "Ask for storage commitment",
+        "Ask for completeness",
+        "Commission",
+    )
     return dict(zip(activities, seen, strict=True))
 
 
@@ -95,12 +103,13 @@ def _recorder() -> Iterator[tuple[Peer, list[tuple[Side, Contexts]]]]:
         seen.append((_side(requestor), dict(contexts)))
 
     ae = AE("PEER")
-    for sop_class in (*_storage_classes(), scp.VERIFICATION, PUSH_MODEL):
+    for sop_class in (*_storage_classes(), scp.VERIFICATION, PUSH_MODEL, STUDY_ROOT_FIND):
         ae.add_supported_context(sop_class, ALL_TRANSFER_SYNTAXES)
     handlers: list[Any] = [
         (evt.EVT_REQUESTED, on_requested),
         (evt.EVT_C_STORE, lambda _: 0x0000),
         (evt.EVT_N_ACTION, lambda _: (0x0000, None)),
+        (evt.EVT_C_FIND, lambda _: iter(())),
     ]
     server = cast("Any", ae.start_server((HOST, 0), block=False, evt_handlers=handlers))
     try:

@@ -9,6 +9,7 @@ from pynetdicom import AE
 
 from config.settings import Delivery, Listener
 from dicom_out.commitment import PUSH_MODEL
+from dicom_out.query import STUDY_ROOT_FIND
 from dicom_out.report_classes import CLASSES
 from inference.annotations import LABEL_MAP_SEGMENTATION
 from node import scp
@@ -17,7 +18,7 @@ from tests.statement.encodings import encodings
 from tests.statement.negotiated import Contexts, Side, accepted, proposed
 
 _NAMES = {LABEL_MAP_SEGMENTATION: "Label Map Segmentation Storage"}  # newer than pydicom's dictionary
-_USES = {scp.VERIFICATION: "Verification", PUSH_MODEL: "Storage Commitment"}
+_USES = {scp.VERIFICATION: "Verification", PUSH_MODEL: "Storage Commitment", STUDY_ROOT_FIND: "Query"}
 _PROVIDED_BY_PEER = (PUSH_MODEL,)  # the node is the SCU of these also where it is the acceptor
 
 

@@ -34,6 +34,16 @@ def test_a_job_is_printed_with_its_study_state_and_reason_whole(sessions: Sessio
     assert reason.strip() in _printed(lambda screen: print_audit(sessions, screen, None, as_json=False))
 
 
+def test_a_verdict_is_listed_with_what_is_missing(sessions: Sessions, now: datetime) -> None:
+    with sessions.begin() as session:
+        job = jobs.image_arrived(session, "1.2.840.1", now=now)
+        job.completeness, job.missing = "incomplete", "study incomplete: series 1.2"
+    printed = _printed(lambda screen: print_jobs(sessions, screen, as_json=False))
+    assert "incomplete: study incomplete: series 1.2" in printed
+    (row,) = json.loads(_printed(lambda screen: print_jobs(sessions, screen, as_json=True)))
+    assert (row["completeness"], row["missing"]) == ("incomplete", "study incomplete: series 1.2")
+
+
 def test_json_is_json(sessions: Sessions, now: datetime) -> None:
     _reject(sessions, now, "a [/reason]")
     (job,) = json.loads(_printed(lambda screen: print_jobs(sessions, screen, as_json=True)))

@@ -48,3 +48,7 @@ def test_what_is_released_gives_another_digest() -> None:
 
 def test_a_predecessor_gives_another_digest() -> None:
     assert digest(replace(ORIGIN, predecessor=Predecessor("1.2", "1.2.3", EnhancedSRStorage))) != digest()
+
+
+def test_what_is_missing_gives_another_digest() -> None:
+    assert digest(replace(ORIGIN, missing="study incomplete: series 1.2: 40 of 120")) != digest()
