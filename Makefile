@@ -9,7 +9,7 @@ OHIF_SHA512 := 5997719a9986eeba85816f5924b71b82bdd70ad2e2d4a0cd3e831a798e4f3deea
 OHIF_FILES := .ohif/package/dist/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test peers ohif lock bundle lungs bench conformance clean
+.PHONY: help demo test peers ohif lock audit bundle lungs bench conformance clean
 
 help:  ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1: \2/p' $(MAKEFILE_LIST)
@@ -46,6 +46,11 @@ $(OHIF_FILES): Makefile
 lock: $(INSTALLED)  ## pin every dependency with its hashes
 	@$(VENV)/bin/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 		--no-emit-index-url --custom-compile-command "make lock" --quiet -o requirements.lock
+
+audit: $(INSTALLED)  ## look up every pinned dependency in PyPI's list of known vulnerabilities
+	@$(VENV)/bin/pip-audit --requirement requirements.lock --no-deps --disable-pip --progress-spinner off >build-audit.txt || { cat build-audit.txt; rm -f build-audit.txt; exit 1; }
+	@printf '%s of %s dependencies could not be looked up\n' "$$(grep -c 'could not be audited' build-audit.txt)" "$$(grep -c '^[a-z].*==' requirements.lock)"
+	@rm -f build-audit.txt
 
 lungs: $(INSTALLED)  ## train the embedded lung network again (REAL=folder adds real CT)
 	@$(VENV)/bin/python -m inference.training.lungs --out inference/bundles/lungs $(if $(REAL),--real "$(REAL)")
