@@ -84,6 +84,11 @@ class Storage(Section):
         return self.folder / "spool"
 
     @property
+    def incoming(self) -> Path:
+        """For what is not whole yet."""
+        return self.folder / "incoming"
+
+    @property
     def quarantine(self) -> Path:
         return self.folder / "quarantine"
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, or_, select, update
+from sqlalchemy import Select, bindparam, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from db.audit import note
@@ -12,9 +12,19 @@ from db.models import Instance, Job, JobInput
 from db.session import Session
 from db.states import Event, State, next_state
 
+_LATEST_STATE = (  # made once, for every object that is received
+    select(Job.state)
+    .where(Job.study_instance_uid == bindparam("study"))
+    .order_by(Job.generation.desc())
+    .limit(1)
+    .with_for_update(
+        read=True
+    )  # nobody finds the study complete without the object; other receivers may look too
+)
+
 
 class LostRace(Exception):
-    """Somebody else moved the job first, or took its lease."""
+    """Somebody else was first: moved the job, took its lease, or revised the object."""
 
 
 def advance(
@@ -52,6 +62,12 @@ def advance(
     )  # the object in this session, if `job` is it, is fresh
 
 
+def is_receiving(session: Session, study_instance_uid: str) -> bool:
+    """Has the study a job that takes in what comes?"""
+    state = session.connection().execute(_LATEST_STATE, {"study": study_instance_uid}).scalar()
+    return state is State.RECEIVING
+
+
 def image_arrived(session: Session, study_instance_uid: str, *, now: datetime, detail: str = "") -> Job:
     """The job that an image of this study belongs to: an unstarted one, or the next generation.
 
@@ -70,6 +86,12 @@ def image_arrived(session: Session, study_instance_uid: str, *, now: datetime, d
         except IntegrityError:  # its image came on another association at the same moment
             if latest_generation(session, study_instance_uid) is latest:
                 raise
+
+
+def is_undecided(session: Session, study_instance_uid: str) -> bool:
+    """Has the study a job that no worker has begun?"""
+    latest = latest_generation(session, study_instance_uid)
+    return latest is not None and latest.state in (State.RECEIVING, State.QUEUED)
 
 
 def annotation_arrived(session: Session, study_instance_uid: str, *, now: datetime) -> Job | None:
@@ -203,7 +225,13 @@ def set_inputs(session: Session, job: Job, instances: Iterable[Instance]) -> Non
     for former in session.scalars(select(JobInput).where(JobInput.job_id == job.id)):
         session.delete(former)
     session.flush()
-    session.add_all(JobInput(job_id=job.id, instance_id=instance.id) for instance in instances)
+    session.add_all(JobInput(job_id=job.id, instance_id=i.id, sha256=i.sha256) for i in instances)
+
+
+def analyses(session: Session, job: Job, chosen: Iterable[Instance]) -> bool:
+    """Were the inputs of `job` these very objects, with the content that they have now?"""
+    query = select(JobInput.instance_id, JobInput.sha256).where(JobInput.job_id == job.id)
+    return {tuple(row) for row in session.execute(query)} == {(i.id, i.sha256) for i in chosen}
 
 
 def inputs(session: Session, job: Job) -> Sequence[Instance]:

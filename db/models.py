@@ -87,6 +87,20 @@ class Instance(Base):
     received_at: Mapped[datetime]
 
 
+class FormerRevision(Base):
+    """A content that an object had before it came again with the same pixels under another header."""
+
+    __tablename__ = "former_revisions"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    instance_id: Mapped[int] = mapped_column(ForeignKey("instances.id"), index=True)
+    sha256: Mapped[str]
+    size_bytes: Mapped[int]
+    path: Mapped[str]
+    calling_ae_title: Mapped[str]
+    received_at: Mapped[datetime]
+    replaced_at: Mapped[datetime]
+
+
 class Quarantined(Base):
     """An object that was refused, its bytes in a file named by their digest; the UIDs are as the sender named them."""
 
@@ -141,6 +155,7 @@ class JobInput(Base):
     __tablename__ = "job_inputs"
     job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
     instance_id: Mapped[int] = mapped_column(ForeignKey("instances.id"), primary_key=True)
+    sha256: Mapped[str] = mapped_column(default="", server_default="")  # of its content when it was chosen
 
 
 class AuditEvent(Base):

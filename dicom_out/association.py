@@ -65,20 +65,21 @@ class Connection(AssociationSocket):
             raise OSError(errno.EMSGSIZE, f"a PDU of {nr_bytes} bytes")
         limit = self.assoc.network_timeout
         until = None if limit is None else time.monotonic() + limit
-        received = bytearray()
+        received = bytearray(nr_bytes)
+        left = memoryview(received)
         try:
-            while len(received) < nr_bytes:
+            while left:
                 if until is not None:
                     connection.settimeout(max(until - time.monotonic(), 0.001))
-                part = connection.recv(min(nr_bytes - len(received), 65536))
-                if not part:
+                count = connection.recv_into(left)
+                if count == 0:
                     break
-                received += part
+                left = left[count:]
             connection.settimeout(limit)
         except SSLError as error:
             self.alert = in_words(error)
             raise
-        return received
+        return received[: nr_bytes - len(left)] if left else received
 
     def _shutdown_socket(self) -> None:
         """pynetdicom 3.0.4 leaves a socket open whose peer is gone already, or never was there."""

@@ -5,15 +5,13 @@ import socket
 from ssl import SSLContext, SSLSocket
 from threading import Thread
 from typing import Any, cast
-from weakref import WeakKeyDictionary
 
 from pynetdicom import AE
 from pynetdicom.association import Association
-from pynetdicom.events import Event
-from pynetdicom.pdu import P_DATA_TF
 from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 
-from dicom_out.association import Connection, in_words
+from dicom_out.association import in_words
+from node.reactor import Begin, Served
 
 log = logging.getLogger(__name__)
 
@@ -23,12 +21,13 @@ Handlers = list[tuple[Any, Any] | tuple[Any, Any, list[Any]]]
 
 
 class _Handler(RequestHandler):
-    """Gives an association our kind of socket; pynetdicom has no setting for it."""
+    """Makes an association of our kind; pynetdicom has no setting for it."""
 
     def _create_association(self) -> Association:
         association = super()._create_association()
-        association.dul.event_queue.get_nowait()  # Evt5, a connection is there: the next line tells it again
-        association.dul.socket = Connection(association, client_socket=self.request)
+        association.dul.event_queue.get_nowait()  # Evt5, a connection is there: the socket tells it again
+        association.__class__ = Served
+        cast("Served", association).assume(self.request, cast("Acceptor", self.ae).begin)
         return association
 
 
@@ -78,6 +77,9 @@ class _Server(ThreadedAssociationServer):
 class Acceptor(AE):
     """An application entity that listens with such a server."""
 
+    begin: Begin
+    """Is called when the data set of a C-STORE begins to come."""
+
     @property
     def active_associations(self) -> list[Association]:
         """Those that have asked for something; silent connections take nobody's place."""
@@ -100,33 +102,3 @@ class Acceptor(AE):
         self._servers.append(server)
         Thread(target=server.serve_forever, name="listener", daemon=True).start()
         return int(server.server_address[1])
-
-
-class Sizes:
-    """The sizes of the data sets that come, one at a time on each association; beyond the maximum nothing is kept.
-
-    pynetdicom gathers a data set in memory, however long it is.
-    """
-
-    def __init__(self, maximum: int) -> None:
-        self.maximum = maximum
-        self._coming: WeakKeyDictionary[Association, int] = WeakKeyDictionary()
-        self._last: WeakKeyDictionary[Association, int] = WeakKeyDictionary()
-
-    def count(self, event: Event) -> None:
-        """Take the fragments of a PDU into account, and empty those that are too many (PS3.8 E.2)."""
-        if not isinstance(event.pdu, P_DATA_TF):
-            return
-        for fragment in event.pdu.presentation_data_value_items:
-            content = fragment.presentation_data_value or b""
-            size = self._coming.get(event.assoc, 0) + len(content) - 1
-            if size > self.maximum:
-                fragment.presentation_data_value = content[:1]
-            is_last = bool(content) and content[0] & 2
-            self._coming[event.assoc] = 0 if is_last else size
-            if is_last:
-                self._last[event.assoc] = size
-
-    def of_last(self, association: Association) -> int:
-        """The size in bytes of the data set that came last."""
-        return self._last.get(association, 0)

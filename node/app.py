@@ -41,8 +41,10 @@ from node.notify import READY, STOPPING, notify, watchdog_s
 from node.outgoing import call_overdue, park_unknown, send_due
 from node.processes import WorkerProcess
 from node.quarantine import prune, put_aside
-from node.receive import Arrival, NotStorable, receive
+from node.receive import Arrival, Incoming, Reception
+from node.recorder import Recorder
 from node.rejections import Rejections
+from node.spool import SpoolFile
 from node.syslog import Repository
 from node.tls import peer_of
 from node.watchdog import Watchdog
@@ -213,13 +215,14 @@ def running(settings: Settings, workers: WorkerProcess | None = None) -> Iterato
 def _listening(settings: Settings, sessions: Sessions, workers: WorkerProcess | None) -> Iterator[int]:
     watermark = Watermark(settings.storage.folder, settings.storage.minimum_free_bytes)
 
-    def keep(content: bytes, arrival: Arrival) -> None:
+    def refuse(file: SpoolFile, arrival: Arrival, reason: str) -> None:
+        put_aside(file, arrival, reason, settings, sessions, now=now())
+
+    reception = Reception(settings.storage, Recorder(sessions, now), refuse, now)
+
+    def begin(arrival: Arrival) -> Incoming:
         watermark.check()
-        try:
-            receive(content, arrival, spool=settings.storage.spool, sessions=sessions, now=now())
-        except NotStorable as error:
-            put_aside(content, arrival, str(error), settings, sessions, now=now())
-            raise
+        return reception.begin(arrival)
 
     def report(event_type: int | None, information: Dataset, sender: str) -> int:
         return hear(sessions, settings.delivery, event_type, information, sender, now=now())
@@ -230,7 +233,7 @@ def _listening(settings: Settings, sessions: Sessions, workers: WorkerProcess | 
         ticks.ticking(_ticks(settings, sessions, workers)),
         scp.listening(
             settings.listener,
-            keep,
+            begin,
             reporting=scp.Reporting(reporters, report),
             alarm=Rejections(sessions, now).note,
         ) as port,

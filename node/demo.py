@@ -126,7 +126,7 @@ def _pacs(places: Places) -> Iterator[int]:
     def keep(content: bytes, arrival: Arrival) -> None:
         write_durably(content, places.pacs / f"{arrival.sop_instance_uid}.dcm")
 
-    with scp.listening(PACS, keep, SENDS_BACK) as port:
+    with scp.listening(PACS, scp.gathered(keep), SENDS_BACK) as port:
         yield port
 
 

@@ -16,8 +16,8 @@ from inference.volume import TooLargeForMemory, VolumeRefused
 from node import app
 from node.annotations import Judgement, Rules, as_file, judge, our_devices
 from node.choice import Decision, NotAnalysable, decide
+from node.classes import ANNOTATION_CLASSES
 from node.headers import Header, read_headers
-from node.receive import ANNOTATION_CLASSES
 from node.result_json import as_json
 from node.steps import Input, Marks, Origin, Outcome, process
 

@@ -17,7 +17,7 @@ from dicom_out.encode import write
 from dicom_out.finding import Finding
 from dicom_out.report_classes import CLASSES
 from dicom_out.validation import findings
-from node.receive import ANNOTATION_CLASSES, CT_CLASSES
+from node.classes import ANNOTATION_CLASSES, CT_CLASSES
 
 
 class ResultGone(Exception):

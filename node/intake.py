@@ -13,9 +13,9 @@ from db.states import Event, State
 from inference.findings import AlgorithmIdentity
 from node.annotations import Judgement, Rules, judge, our_devices
 from node.choice import Decision, Finding, decide
+from node.classes import ANNOTATION_CLASSES, CT_CLASSES
 from node.completion import is_complete
 from node.headers import Header, NotDicom, read_header
-from node.receive import ANNOTATION_CLASSES, CT_CLASSES
 
 log = logging.getLogger(__name__)
 
@@ -130,5 +130,4 @@ def _analysed_before(session: Session, job: Job, chosen: Sequence[Instance]) -> 
     former = jobs.generation_before(session, job)
     if former is None or former.state in (State.FAILED, State.REJECTED, State.SUPERSEDED):
         return None
-    same = {i.id for i in jobs.inputs(session, former)} == {i.id for i in chosen}
-    return former if same else None
+    return former if jobs.analyses(session, former, chosen) else None

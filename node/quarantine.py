@@ -13,9 +13,11 @@ from config.settings import Quarantine, Settings
 from db import quarantine
 from db.models import Quarantined
 from db.session import DatabaseUnusable, Session, Sessions, translated
-from dicom_out.durable import write_durably
+from node.identification import NotStorable
 from node.interventions import CannotIntervene
-from node.receive import Arrival, NotStorable, receive
+from node.receive import Arrival, Reception
+from node.recorder import Recorder
+from node.spool import SpoolFile
 
 log = logging.getLogger(__name__)
 
@@ -24,16 +26,17 @@ _UNFINISHED = timedelta(hours=1)
 
 
 def put_aside(
-    content: bytes, arrival: Arrival, reason: str, settings: Settings, sessions: Sessions, *, now: datetime
+    file: SpoolFile, arrival: Arrival, reason: str, settings: Settings, sessions: Sessions, *, now: datetime
 ) -> None:
-    """Keep what was refused, durably. Where that fails the log says so: the sender still has the object."""
+    """Keep the file of what was refused, durably. Where that fails the log says so: the sender still has the object."""
     facts = {"sender": arrival.calling_ae_title, "sop_instance_uid": arrival.sop_instance_uid}
-    if len(content) > settings.quarantine.maximum_bytes:
-        log.warning("not quarantined", extra={**facts, "reason": f"{len(content)} bytes are too many"})
+    if file.size > settings.quarantine.maximum_bytes:
+        log.warning("not quarantined", extra={**facts, "reason": f"{file.size} bytes are too many"})
+        file.drop()
         return
     refused = Quarantined(
-        sha256=hashlib.sha256(content).hexdigest(),
-        size_bytes=len(content),
+        sha256=file.sha256,
+        size_bytes=file.size,
         sop_class_uid=arrival.sop_class_uid,
         sop_instance_uid=arrival.sop_instance_uid,
         calling_ae_title=arrival.calling_ae_title,
@@ -45,11 +48,13 @@ def put_aside(
     try:
         with translated(), sessions.begin() as session:
             quarantine.lock(session)
-            write_durably(content, file_of(refused, settings))
+            file.place(file_of(refused, settings))
             quarantine.note(session, refused)
             session.flush()
             _drop_surplus(session, settings, now=now)
     except (OSError, DatabaseUnusable) as error:
+        if not file.is_placed:
+            file.drop()
         log.error(
             "not quarantined", extra={**facts, "reason": getattr(error, "strerror", None) or str(error)}
         )
@@ -97,6 +102,9 @@ def surplus(kept: Sequence[Quarantined], rules: Quarantine, *, now: datetime) ->
 def release(settings: Settings, sessions: Sessions, number: int, *, now: datetime) -> None:
     """Try to take it in again, as it came; what is taken in leaves the quarantine. Raises CannotIntervene."""
     refused = _numbered(sessions, number)
+    reception = Reception(
+        settings.storage, Recorder(sessions, lambda: now), lambda file, *_: file.drop(), lambda: now
+    )
     path = file_of(refused, settings)
     try:
         content = path.read_bytes()
@@ -106,7 +114,7 @@ def release(settings: Settings, sessions: Sessions, number: int, *, now: datetim
         raise CannotIntervene(f"object {number}: {path} is not what was put there")
     arrival = Arrival(refused.calling_ae_title, refused.sop_class_uid, refused.sop_instance_uid)
     try:
-        receive(content, arrival, spool=settings.storage.spool, sessions=sessions, now=now)
+        reception.receive(content, arrival)
     except NotStorable as error:
         raise CannotIntervene(f"object {number} is refused again: {error}") from None
     with translated(), sessions.begin() as session:

@@ -1,39 +1,20 @@
-"""Taking in one object: known by its UIDs, durable on disk, then a row; only then is it acknowledged."""
+"""Taking in one object: its bytes as they come, known by its UIDs when it is whole, durable on disk, then a row; only then is it acknowledged."""
 
-import hashlib
-import re
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum, auto
-from io import BytesIO
 from pathlib import Path
 
-from pydicom import dcmread
-from pydicom.dataset import Dataset
-from pydicom.uid import (
-    UID,
-    CTImageStorage,
-    EnhancedCTImageStorage,
-    LegacyConvertedEnhancedCTImageStorage,
-)
-
-from db import instances, jobs, results
+from config.settings import Storage
+from db.instances import Standing
 from db.models import Instance
-from db.session import Sessions, translated
-from dicom_out.durable import write_durably
-from inference.annotations import KINDS
+from node.identification import Header, Identity, NotStorable, identify, read_header
+from node.recorder import Recorder
+from node.revision import Change, change_between
+from node.spool import HEAD_BYTES, SpoolFile
 
-CT_CLASSES = frozenset({CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage})
-"""An object of these classes is an image to analyse and opens a job."""
-
-ANNOTATION_CLASSES = frozenset(KINDS)
-"""One of these may name slices: in a study with a job it opens the next generation, before that it waits."""
-
-_UID = re.compile(r"(?=.{1,64}$)\d+(\.\d+)*")  # PS3.5 section 9; checked before a UID becomes part of a path
-
-
-class NotStorable(Exception):
-    """The bytes cannot be kept as a DICOM object."""
+log = logging.getLogger(__name__)
 
 
 class NotASender(NotStorable):
@@ -49,16 +30,6 @@ class OtherContent(NotStorable):
 
 
 @dataclass(frozen=True)
-class Identity:
-    """The UIDs of an object."""
-
-    sop_class_uid: str
-    sop_instance_uid: str
-    study_instance_uid: str
-    series_instance_uid: str
-
-
-@dataclass(frozen=True)
 class Arrival:
     """Where an object came from, and what the sender said that it is."""
 
@@ -67,107 +38,103 @@ class Arrival:
     sop_instance_uid: str
 
 
-def receive(content: bytes, arrival: Arrival, *, spool: Path, sessions: Sessions, now: datetime) -> Identity:
-    """Keep `content`, a DICOM file with its file meta. Idempotent; durable when it returns.
+PutAside = Callable[[SpoolFile, Arrival, str], None]
+"""Keeps, or drops, the file of what was refused for a reason."""
 
-    Raises NotStorable for content that cannot be kept, OSError or DatabaseUnusable when it cannot be kept now.
-    """
-    identity = identify(content)
-    if (identity.sop_class_uid, identity.sop_instance_uid) != (
-        arrival.sop_class_uid,
-        arrival.sop_instance_uid,
-    ):
-        raise WrongObject("SOP class or instance UID differs from the command's")
-    digest = hashlib.sha256(content).hexdigest()
-    path = Path(identity.study_instance_uid) / f"{digest}.dcm"
-    with translated():
-        known = _is_known(identity, digest, sessions)
-    if known is Known.OURS or (known is Known.HERE and (spool / path).exists()):
-        return identity
-    write_durably(content, spool / path)
-    if known is Known.HERE:
-        return identity  # its file had gone
-    instance = Instance(
-        sop_instance_uid=identity.sop_instance_uid,
-        sop_class_uid=identity.sop_class_uid,
-        study_instance_uid=identity.study_instance_uid,
-        series_instance_uid=identity.series_instance_uid,
-        sha256=digest,
-        size_bytes=len(content),
-        path=str(path),
-        calling_ae_title=arrival.calling_ae_title,
-        received_at=now,
-    )
-    with translated():
+
+@dataclass(frozen=True)
+class Reception:
+    """Where objects come to: disk, database, and a place for what is refused."""
+
+    storage: Storage
+    recorder: Recorder
+    put_aside: PutAside
+    now: Callable[[], datetime]
+
+    def begin(self, arrival: Arrival) -> "Incoming":
+        """Raises OSError where the disk takes no file."""
+        return Incoming(self, arrival)
+
+    def receive(self, content: bytes, arrival: Arrival) -> Identity:
+        """Take in a DICOM file that is whole; see `Incoming.keep`."""
+        incoming = self.begin(arrival)
+        incoming.write(content)
+        return incoming.keep()
+
+
+class Incoming:
+    """A DICOM file on its way in, file meta first; `keep` or `drop` ends it."""
+
+    def __init__(self, reception: Reception, arrival: Arrival) -> None:
+        self._reception = reception
+        self._arrival = arrival
+        self._file = SpoolFile(reception.storage.incoming)
+        self._header: Header | None = None
+
+    def write(self, part: bytes | memoryview) -> None:
+        """Raises OSError where the disk does not take it."""
+        had_head = self._file.size >= HEAD_BYTES
+        self._file.write(part)
+        if self._file.size >= HEAD_BYTES and not had_head:
+            self._header = read_header(self._file.head)  # while the sender sends the rest
+
+    def drop(self) -> None:
+        self._file.drop()
+
+    def keep(self) -> Identity:
+        """Durable when it returns, and idempotent.
+
+        Raises NotStorable for content that cannot be kept, which is put aside; OSError, DatabaseUnusable or
+        LostRace when it cannot be kept now.
+        """
         try:
-            _note(instance, sessions, now=now)
-        except instances.AlreadyKnown:  # it came on another association at the same moment
-            _keep_the_first(identity, digest, sessions, spool / path)
-    return identity
+            identity = identify(self._file, self._header)
+            self._compare_with_command(identity)
+            self._keep(identity)
+        except NotStorable as error:
+            self._reception.put_aside(self._file, self._arrival, str(error))
+            raise
+        except BaseException:
+            if (
+                not self._file.is_placed
+            ):  # else there may be a row that was committed before the database went away
+                self._file.drop()
+            raise
+        return identity
 
+    def _compare_with_command(self, identity: Identity) -> None:
+        named = self._arrival.sop_class_uid, self._arrival.sop_instance_uid
+        if (identity.sop_class_uid, identity.sop_instance_uid) != named:
+            raise WrongObject("SOP class or instance UID differs from the command's")
 
-def identify(content: bytes) -> Identity:
-    """The UIDs of a DICOM file in memory, which must be whole."""
-    try:
-        ds = dcmread(BytesIO(content))
-        identity = Identity(
-            sop_class_uid=str(ds.SOPClassUID),
-            sop_instance_uid=str(ds.SOPInstanceUID),
-            study_instance_uid=str(ds.StudyInstanceUID),
-            series_instance_uid=str(ds.SeriesInstanceUID),
+    def _keep(self, identity: Identity) -> None:
+        digest, storage, recorder = self._file.sha256, self._reception.storage, self._reception.recorder
+        path = Path(identity.study_instance_uid) / f"{digest}.dcm"
+        self._file.place(storage.spool / path)
+        instance = Instance(
+            sop_instance_uid=identity.sop_instance_uid,
+            sop_class_uid=identity.sop_class_uid,
+            study_instance_uid=identity.study_instance_uid,
+            series_instance_uid=identity.series_instance_uid,
+            sha256=digest,
+            size_bytes=self._file.size,
+            path=str(path),
+            calling_ae_title=self._arrival.calling_ae_title,
+            received_at=self._reception.now(),
         )
-        missing = _missing_pixel_bytes(ds)
-    except AttributeError as error:
-        raise NotStorable(f"no {error.name or 'UID'}") from error
-    except Exception as error:
-        raise NotStorable(f"not a readable data set ({type(error).__name__})") from error
-    for uid in (identity.sop_instance_uid, identity.study_instance_uid, identity.series_instance_uid):
-        if not _UID.fullmatch(uid):
-            raise NotStorable("a UID is not one: 1 to 64 digits and dots")
-    if missing > 0:
-        raise NotStorable(f"pixel data is {missing} bytes short")
-    return identity
+        match recorder.record(instance):
+            case Standing.OURS:
+                self._file.drop()
+            case Standing.OTHER:
+                self._revise(instance)
 
-
-class Known(Enum):
-    NOT_YET = auto()
-    HERE = auto()
-    OURS = auto()  # a PACS that routes everything sends our own results back
-
-
-def _is_known(identity: Identity, digest: str, sessions: Sessions) -> Known:
-    with sessions() as session:
-        if results.is_ours(session, identity.sop_instance_uid):
-            return Known.OURS
-        instance = instances.known(session, identity.sop_instance_uid)
-    if instance is not None and instance.sha256 != digest:
-        raise OtherContent("this SOP Instance UID is known with other content; the first is kept")
-    return Known.NOT_YET if instance is None else Known.HERE
-
-
-def _keep_the_first(identity: Identity, digest: str, sessions: Sessions, ours: Path) -> None:
-    try:
-        _is_known(identity, digest, sessions)
-    except OtherContent:
-        ours.unlink(missing_ok=True)
-        raise
-
-
-def _note(instance: Instance, sessions: Sessions, *, now: datetime) -> None:
-    with sessions.begin() as session:
-        instances.add(session, instance)
-        if instance.sop_class_uid in CT_CLASSES:
-            jobs.image_arrived(session, instance.study_instance_uid, now=now)
-        elif instance.sop_class_uid in ANNOTATION_CLASSES:
-            jobs.annotation_arrived(session, instance.study_instance_uid, now=now)
-
-
-def _missing_pixel_bytes(ds: Dataset) -> int:
-    """How many bytes of uncompressed pixel data are not there (PS3.5 8.1.1); 0 for a whole image."""
-    if ds.SOPClassUID not in CT_CLASSES:
-        return 0
-    if UID(ds.file_meta.TransferSyntaxUID).is_encapsulated:
-        return 0 if ds.get("PixelData") else 1
-    frames = int(ds.get("NumberOfFrames") or 1)
-    expected = ds.Rows * ds.Columns * ds.get("SamplesPerPixel", 1) * frames * ds.BitsAllocated // 8
-    return max(0, int(expected) - len(ds.get("PixelData") or b""))
+    def _revise(self, revised: Instance) -> None:
+        """Take the place of the content that is known under this UID, if only the header differs."""
+        recorder, spool = self._reception.recorder, self._reception.storage.spool
+        known = recorder.known(revised.sop_instance_uid)
+        change = change_between(spool / known.path, spool / revised.path)
+        if change is Change.CONTENT:
+            raise OtherContent("this SOP Instance UID is known with other content; the first is kept")
+        recorder.revise(known, revised, is_another_identity=change is Change.IDENTITY)
+        facts = {"sop_instance_uid": revised.sop_instance_uid, "sender": self._arrival.calling_ae_title}
+        log.info("object revised", extra={**facts, "change": change.value})

@@ -1,14 +1,14 @@
 """The storage SCP, and the ear for storage commitment reports: which associations and contexts it takes, and how it answers. All of pynetdicom's server side."""
 
 import logging
+import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from importlib.metadata import version
-from typing import cast
+from typing import Protocol, cast
 
-from pydicom.config import IGNORE
-from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_file_meta_info
@@ -35,7 +35,6 @@ from pydicom.uid import (
     SegmentationStorage,
 )
 from pynetdicom import _config, evt
-from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 
@@ -45,16 +44,61 @@ from db.session import DatabaseUnusable
 from dicom_out.commitment import PUSH_MODEL
 from dicom_out.identity import IMPLEMENTATION_CLASS_UID, implementation_version_name
 from inference.annotations import LABEL_MAP_SEGMENTATION
-from node.acceptor import Acceptor, Handlers, Sizes
-from node.receive import Arrival, NotASender, NotStorable, OtherContent, WrongObject
+from node.acceptor import Acceptor, Handlers
+from node.identification import NotStorable
+from node.reactor import Requested
+from node.receive import Arrival, NotASender, OtherContent, WrongObject
 from node.status import StoreStatus
+from node.store_command import Answer
 from node.tls import server_context
 from node.watermark import NoRoom
 
 log = logging.getLogger(__name__)
 
+
+class TooLong(Exception):
+    """A data set is longer than the listener takes."""
+
+
+class Incoming(Protocol):
+    """A DICOM file on its way in. Both may raise OSError, NoRoom, DatabaseUnusable or LostRace: not now."""
+
+    def write(self, part: bytes | memoryview) -> None: ...
+
+    def keep(self) -> object:
+        """It is whole: make it durable. Raises NotStorable."""
+
+    def drop(self) -> None: ...
+
+
+Begin = Callable[[Arrival], Incoming]
+"""Takes in an object; raises as `Incoming` does."""
+
 Keep = Callable[[bytes, Arrival], object]
-"""Makes a DICOM file durable; raises NotStorable, or NoRoom, OSError or DatabaseUnusable when it cannot now."""
+"""The same for one that is gathered in memory first."""
+
+
+@dataclass
+class Gathered:
+    """An object in memory, for `keep`."""
+
+    whole: Keep
+    arrival: Arrival
+    content: bytearray = field(default_factory=bytearray)
+
+    def write(self, part: bytes | memoryview) -> None:
+        self.content += part
+
+    def keep(self) -> None:
+        self.whole(bytes(self.content), self.arrival)
+
+    def drop(self) -> None:
+        self.content.clear()
+
+
+def gathered(keep: Keep) -> Begin:
+    return partial(Gathered, keep)
+
 
 CALLING_TITLE_NOT_RECOGNIZED = (1, 1, 3)  # PS3.8 9.3.4: permanent, of the service user
 
@@ -97,7 +141,7 @@ Alarm = Callable[[str, str, str], None]
 @contextmanager
 def listening(
     settings: Listener,
-    keep: Keep,
+    begin: Begin,
     contexts: Mapping[str, Sequence[str]] = CONTEXTS,
     *,
     reporting: Reporting | None = None,
@@ -105,6 +149,7 @@ def listening(
 ) -> Iterator[int]:
     """A storage and verification SCP for as long as the block runs; gives the port it listens on."""
     _config.VALIDATORS["UI"] = _any_uid
+    _config.LOG_HANDLER_LEVEL = "none"  # a line for each message, made also where nobody reads it
     ae = Acceptor(ae_title=settings.ae_title)
     ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     ae.implementation_version_name = implementation_version_name(version("sedas-node"))
@@ -116,11 +161,9 @@ def listening(
     ae.add_supported_context(VERIFICATION, list(UNCOMPRESSED))
     for sop_class, transfer_syntaxes in contexts.items():
         ae.add_supported_context(sop_class, list(transfer_syntaxes))
-    sizes = Sizes(settings.maximum_object_bytes)
+    ae.begin = partial(_begin, _from_senders(begin, settings, reporting), settings.maximum_object_bytes)
     handlers: Handlers = [
         (evt.EVT_REQUESTED, on_requested, [settings, alarm]),
-        (evt.EVT_PDU_RECV, sizes.count),
-        (evt.EVT_C_STORE, on_c_store, [_from_senders(keep, settings, reporting), sizes]),
         (evt.EVT_C_ECHO, on_c_echo),
         (evt.EVT_REJECTED, on_rejected, [alarm]),
     ]
@@ -140,58 +183,111 @@ def _any_uid(_: object) -> tuple[bool, str]:
     return True, ""
 
 
-def _from_senders(keep: Keep, settings: Listener, reporting: Reporting | None) -> Keep:
-    """`keep`, but nothing of who may associate only to report."""
+def _from_senders(begin: Begin, settings: Listener, reporting: Reporting | None) -> Begin:
+    """`begin`, but nothing of who may associate only to report."""
     others = set(reporting.ae_titles if reporting else ()) - set(settings.calling_ae_titles)
 
-    def keep_or_refuse(content: bytes, arrival: Arrival) -> object:
+    def begin_or_refuse(arrival: Arrival) -> Incoming:
         if arrival.calling_ae_title in others:
             raise NotASender("this AE title is no sender here")
-        return keep(content, arrival)
+        return begin(arrival)
 
-    return keep_or_refuse
+    return begin_or_refuse
 
 
-def on_c_store(event: Event, keep: Keep, sizes: Sizes) -> Dataset:
-    sender = event.assoc.requestor.ae_title
-    request = cast("C_STORE", event.request)
+REFUSALS = (NotStorable, NoRoom, TooLong, OSError, DatabaseUnusable, LostRace)
+
+
+class Storing:
+    """The data set of a C-STORE as it comes; what goes wrong meanwhile is answered when the sender is done."""
+
+    def __init__(self, begin: Begin, arrival: Arrival, transfer_syntax: UID, maximum_bytes: int) -> None:
+        self.arrival = arrival
+        self._maximum = maximum_bytes
+        self._size = 0
+        self._failure: Exception | None = None
+        self._incoming: Incoming | None = None
+        try:
+            self._incoming = begin(arrival)
+            self._incoming.write(_file_meta(arrival, transfer_syntax))
+        except REFUSALS as error:
+            self._fail(error)
+
+    def take(self, fragment: memoryview) -> None:
+        self._size += len(fragment)
+        if self._incoming is None:
+            return
+        try:
+            if self._size > self._maximum:
+                raise TooLong(f"longer than {self._maximum} bytes")
+            self._incoming.write(fragment)
+        except REFUSALS as error:
+            self._fail(error)
+
+    def answer(self) -> Answer:
+        facts = {"sender": self.arrival.calling_ae_title, "sop_instance_uid": self.arrival.sop_instance_uid}
+        try:
+            self._keep()
+        except REFUSALS as error:
+            return _refusal(error, facts)
+        except Exception as error:
+            log.exception("cannot store", extra={**facts, "reason": type(error).__name__})
+            return Answer(StoreStatus.UNFORESEEN, "a fault of the node")
+        log.debug("object stored", extra=facts)
+        return Answer(StoreStatus.SUCCESS)
+
+    def _keep(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        incoming, self._incoming = self._incoming, None
+        if incoming is not None:
+            incoming.keep()
+
+    def drop(self) -> None:
+        """The rest will not come."""
+        if self._incoming is not None:
+            self._incoming.drop()
+            self._incoming = None
+
+    def _fail(self, error: Exception) -> None:
+        self._failure = error
+        self.drop()
+
+
+def _begin(begin: Begin, maximum_bytes: int, requested: Requested) -> Storing:
     arrival = Arrival(
-        calling_ae_title=sender,
-        sop_class_uid=str(event.context.abstract_syntax),  # what was negotiated, whatever the command says
-        sop_instance_uid=str(request.AffectedSOPInstanceUID or ""),
+        calling_ae_title=requested.calling_ae_title,
+        sop_class_uid=requested.abstract_syntax,  # what was negotiated, whatever the command says
+        sop_instance_uid=requested.sop_instance_uid,
     )
-    facts = {"sender": sender, "sop_instance_uid": arrival.sop_instance_uid}
-    if (size := sizes.of_last(event.assoc)) > sizes.maximum:
-        log.warning("object too long", extra={**facts, "bytes": size})
-        return _answer(StoreStatus.OUT_OF_RESOURCES, f"longer than {sizes.maximum} bytes")
-    try:
-        keep(_as_file(event, arrival), arrival)
-    except NotStorable as error:
-        log.warning("object refused", extra={**facts, "reason": str(error)})
-        return _answer(_status_of(error), str(error))
-    except NoRoom:  # which the log hears of once, and not for every object
-        return _answer(StoreStatus.OUT_OF_RESOURCES, "disk nearly full, send again later")
-    except (OSError, DatabaseUnusable, LostRace) as error:
-        log.error("cannot store", extra={**facts, "reason": getattr(error, "strerror", None) or str(error)})
-        return _answer(StoreStatus.OUT_OF_RESOURCES, "cannot store now, send again later")
-    log.debug("object stored", extra=facts)
-    return _answer(StoreStatus.SUCCESS)
+    return Storing(begin, arrival, UID(requested.transfer_syntax), maximum_bytes)
 
 
-def _as_file(event: Event, arrival: Arrival) -> bytes:
-    """The data set as it came, behind a file meta that is the same in every version of this software."""
+def _file_meta(arrival: Arrival, transfer_syntax: UID) -> bytes:
+    """What stands before the data set in a file (PS3.10 7.1), the same in every version of this software."""
+    head, tail = _around_the_instance(arrival.sop_class_uid, transfer_syntax)
+    uid = arrival.sop_instance_uid.encode(
+        "latin-1", "replace"
+    )  # as it was named: whether it is one is not asked here
+    uid += b"\0" * (len(uid) % 2)
+    group = head + struct.pack("<HH2sH", 0x0002, 0x0003, b"UI", len(uid)) + uid + tail
+    return bytes(128) + b"DICM" + struct.pack("<HH2sHL", 0x0002, 0x0000, b"UL", 4, len(group)) + group
+
+
+@lru_cache
+def _around_the_instance(sop_class_uid: str, transfer_syntax: UID) -> tuple[bytes, bytes]:
+    """The elements of the file meta before and after Media Storage SOP Instance UID."""
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = UID(arrival.sop_class_uid)
-    meta.add(  # as it was named; whether it is a UID is not asked here
-        DataElement("MediaStorageSOPInstanceUID", "UI", arrival.sop_instance_uid, validation_mode=IGNORE)
-    )
-    meta.TransferSyntaxUID = event.context.transfer_syntax
+    meta.FileMetaInformationVersion = b"\0\1"
+    meta.MediaStorageSOPClassUID = UID(sop_class_uid)
+    meta.TransferSyntaxUID = transfer_syntax
     meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
     meta.ImplementationVersionName = "SEDAS"
     buffer = DicomBytesIO()
-    buffer.write(bytes(128) + b"DICM")
-    write_file_meta_info(buffer, meta)
-    return buffer.getvalue() + event.encoded_dataset(include_meta=False)
+    write_file_meta_info(buffer, meta, enforce_standard=False)
+    content = bytes(buffer.getvalue())
+    at = content.index(struct.pack("<HH", 0x0002, 0x0010))
+    return content[:at], content[at:]
 
 
 def on_c_echo(event: Event) -> int:
@@ -224,6 +320,23 @@ def on_rejected(event: Event, alarm: Alarm | None, reason: str = "a title or a l
         alarm(sender, requestor.address, called)
 
 
+def _refusal(error: Exception, facts: Mapping[str, str]) -> Answer:
+    """The answer to one of REFUSALS; the log hears of it here, and of a full disk once and not for every object."""
+    match error:
+        case NoRoom():
+            return Answer(StoreStatus.OUT_OF_RESOURCES, "disk nearly full, send again later")
+        case TooLong():
+            log.warning("object too long", extra={**facts, "reason": str(error)})
+            return Answer(StoreStatus.OUT_OF_RESOURCES, str(error))
+        case NotStorable():
+            log.warning("object refused", extra={**facts, "reason": str(error)})
+            return Answer(_status_of(error), str(error))
+        case _:
+            reason = getattr(error, "strerror", None) or str(error)
+            log.error("cannot store", extra={**facts, "reason": reason})
+            return Answer(StoreStatus.OUT_OF_RESOURCES, "cannot store now, send again later")
+
+
 def _status_of(error: NotStorable) -> StoreStatus:
     match error:
         case NotASender():
@@ -234,12 +347,3 @@ def _status_of(error: NotStorable) -> StoreStatus:
             return StoreStatus.OTHER_CONTENT_UNDER_KNOWN_UID
         case _:
             return StoreStatus.CANNOT_UNDERSTAND
-
-
-def _answer(status: StoreStatus, comment: str = "") -> Dataset:
-    """A C-STORE response; the comment (0000,0902) is LO: at most 64 characters, no patient's name."""
-    response = Dataset()
-    response.Status = int(status)
-    if comment:
-        response.ErrorComment = comment[:64]
-    return response

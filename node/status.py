@@ -10,6 +10,7 @@ class StoreStatus(IntEnum):
     DOES_NOT_MATCH_SOP_CLASS = 0xA900
     CANNOT_UNDERSTAND = 0xC000
     OTHER_CONTENT_UNDER_KNOWN_UID = 0xC001
+    UNFORESEEN = 0xC211
 
 
 class EventStatus(IntEnum):

@@ -18,10 +18,10 @@ from dicom_out.report_classes import CLASSES
 from inference.annotation_files import File
 from inference.executor import Executor, Failed, Unfinished
 from inference.volume import VolumeRefused
+from node.classes import ANNOTATION_CLASSES, CT_CLASSES
 from node.inspection import verdict, withhold
 from node.logs import blame
 from node.notify import ALIVE, notify, watchdog_s
-from node.receive import ANNOTATION_CLASSES, CT_CLASSES
 from node.release import next_event, recipients
 from node.retry import retry_after
 from node.rows import result_row

@@ -29,10 +29,11 @@ from node.intake import consider_studies
 from node.interventions import release_job
 from node.listing import print_jobs
 from node.outgoing import send_due
-from node.receive import Arrival, identify, receive
+from node.receive import Arrival
 from node.worker import Worker
 from tests.models import QUICK, QUICK_SETTINGS
 from tests.phantom import small_chest
+from tests.received import identify, receive
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 FIRST_RETRY_S = 30.0
@@ -137,7 +138,7 @@ class Node:
         committing = [d.ae_title for d in self.settings.delivery.destinations if d.commitment]
         reporting = scp.Reporting(committing, self._hear)
         self.port = stack.enter_context(
-            scp.listening(self.settings.listener, self._keep, reporting=reporting)
+            scp.listening(self.settings.listener, scp.gathered(self._keep), reporting=reporting)
         )
         return stack
 

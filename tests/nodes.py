@@ -45,7 +45,7 @@ def recording_pacs(port: int = 0, *, tls: Tls | None = None) -> Iterator[Pacs]:
     pacs = Pacs()
     listener = Listener(ae_title="PACS", host="127.0.0.1", port=port, calling_ae_titles=("SEDAS",), tls=tls)
     contexts: Mapping[str, Sequence[str]] = dict.fromkeys((*IODS, CTImageStorage), scp.UNCOMPRESSED)
-    with scp.listening(listener, pacs.keep, contexts) as actual:
+    with scp.listening(listener, scp.gathered(pacs.keep), contexts) as actual:
         pacs.port = actual
         yield pacs
 
@@ -116,6 +116,7 @@ def write_config(
     ae_title: str = "PACS",
     commitment: bool = False,
     database: Database | None = None,
+    quiet_period_s: float = 2.0,
     extra: str = "",
 ) -> Path:
     """A configuration of a quick node below `folder` that delivers to that port."""
@@ -131,7 +132,7 @@ calling_ae_titles = ["PACS", "STORESCU", "ORTHANC"]
 folder = "{folder / "state"}"
 {_where(database)}
 [completion]
-quiet_period_s = 2.0
+quiet_period_s = {quiet_period_s}
 [inference]
 segmenter = "{QUICK.segmenter}"
 backend = "{QUICK.backend}"

@@ -13,10 +13,11 @@ from dicom_out import codes
 from dicom_out.commitment import PUSH_MODEL
 from dicom_out.outcome import Outcome
 from node import scp
+from node.status import StoreStatus
 from tests.analyses import ct_header
 from tests.statement.document import STATEMENT, Unmatched, filled
 from tests.statement.negotiated import HOST, accepted, proposed
-from tests.statement.statuses import UNFORESEEN, NotOneMeaning, _one
+from tests.statement.statuses import NotOneMeaning, _one
 from tests.statement.tables import tables
 
 
@@ -76,11 +77,11 @@ def test_a_fault_of_the_node_is_answered_as_stated() -> None:
     settings = Listener(host=HOST, port=0, calling_ae_titles=("PEER",))
     ae = AE("PEER")
     ae.add_requested_context(CTImageStorage, ExplicitVRLittleEndian)
-    with scp.listening(settings, keep) as port:
+    with scp.listening(settings, scp.gathered(keep)) as port:
         association = ae.associate(HOST, port, ae_title="SEDAS")
         answer = association.send_c_store(_image())
         association.release()
-    assert answer.Status == UNFORESEEN
+    assert answer.Status == StoreStatus.UNFORESEEN
 
 
 def _image() -> Dataset:

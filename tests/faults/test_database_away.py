@@ -30,7 +30,7 @@ from node import app
 from node.audit_key import key_file
 from node.intake import consider_studies
 from node.outgoing import send_due
-from node.receive import Arrival, identify, receive
+from node.receive import Arrival
 from node.status import StoreStatus
 from node.worker import Worker
 from tests.databases import KEY, Database, engine_of
@@ -38,6 +38,7 @@ from tests.models import QUICK_SETTINGS
 from tests.nodes import write_config
 from tests.peers import wait_for
 from tests.phantom import small_chest
+from tests.received import identify, receive
 from tests.postgres import Server
 
 on_postgresql = pytest.mark.parametrize("database", ["postgresql"], indirect=True)

@@ -23,7 +23,7 @@ from inference.analyse import InProcess
 from inference.findings import AlgorithmIdentity
 from node import app
 from node.intake import consider_studies
-from node.receive import Arrival, identify, receive
+from node.receive import Arrival
 from node.worker import Worker
 from tests.annotation_objects import (
     AUTOMATIC,
@@ -36,6 +36,7 @@ from tests.annotation_objects import (
 )
 from tests.databases import opened
 from tests.models import QUICK, QUICK_SETTINGS
+from tests.received import identify, receive
 
 NOTHING_NEW = "nothing new to analyse since generation 1"
 

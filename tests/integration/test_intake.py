@@ -13,7 +13,8 @@ from db.session import Sessions
 from db.states import State
 from inference.phantom import SOFT_KERNEL, Phantom, chest, write_study
 from node.intake import consider_studies
-from node.receive import Arrival, identify, receive
+from node.receive import Arrival
+from tests.received import identify, receive
 
 
 def _phantom(**choices: object) -> Phantom:

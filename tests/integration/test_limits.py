@@ -7,8 +7,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from io import BytesIO
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 from pydicom import dcmread
@@ -234,7 +232,7 @@ def test_a_sender_that_waits_for_no_answer_waits_for_the_node(limited: Settings,
     message = _store(image, padding=1 << 19)
     patient = limited.listener.model_copy(update={"network_timeout_s": 20.0})
     with (
-        scp.listening(patient, keep) as port,
+        scp.listening(patient, scp.gathered(keep)) as port,
         socket.create_connection(("127.0.0.1", port)) as connection,
     ):
         connection.sendall(_request())
@@ -266,16 +264,3 @@ def _store(image: Dataset, padding: int) -> bytes:
     message = C_STORE_RQ()
     message.primitive_to_message(request)
     return b"".join(bytes(P_DATA_TF(part).encode()) for part in message.encode_msg(1, 16384))
-
-
-def test_no_more_than_the_limit_is_kept() -> None:
-    sizes, association = acceptor.Sizes(1000), cast("Any", threading.Event())  # anything that can be a key
-    kept = 0
-    for control in (0, 0, 0, 2):
-        pdu = P_DATA_TF()
-        pdu.decode(_fragment(400, control))
-        (fragment,) = pdu.presentation_data_value_items
-        sizes.count(cast("Any", SimpleNamespace(assoc=association, pdu=pdu)))
-        kept += len(fragment.presentation_data_value or b"") - 1
-    assert kept == 800
-    assert sizes.of_last(association) == 1600

@@ -17,7 +17,8 @@ from db import audit, quarantine
 from db.session import DatabaseUnusable
 from inference.phantom import chest, write_study
 from node import app, scp
-from node.receive import Arrival, NotStorable, OtherContent, WrongObject
+from node.identification import NotStorable
+from node.receive import Arrival, OtherContent, WrongObject
 from node.rejections import REJECTED
 from node.status import StoreStatus
 from tests.peers import wait_for
@@ -165,7 +166,7 @@ def test_each_refusal_has_its_status(
     def keep(_content: bytes, _arrival: Arrival) -> None:
         raise error
 
-    with scp.listening(settings.listener, keep) as port:
+    with scp.listening(settings.listener, scp.gathered(keep)) as port:
         assert _store(port, dcmread(slices[0])) == status
 
 

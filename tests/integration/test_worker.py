@@ -34,11 +34,12 @@ from node.inspection import ResultGone, inspect
 from node.intake import consider_studies
 from node.interventions import CannotIntervene, retry_job
 from node.logs import blame
-from node.receive import Arrival, identify, receive
+from node.receive import Arrival
 from node.worker import Worker
 from tests.failing import Doing
 from tests.models import QUICK_SETTINGS
 from tests.phantom import small_chest
+from tests.received import identify, receive
 
 LATER = timedelta(hours=1)
 

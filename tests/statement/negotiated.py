@@ -119,7 +119,7 @@ def accepted() -> tuple[Side, Contexts]:
     }
     taken: dict[UID, list[str]] = defaultdict(list)
     side: Side | None = None
-    with scp.listening(settings, lambda *_: None, reporting=reporting) as port:
+    with scp.listening(settings, scp.gathered(lambda *_: None), reporting=reporting) as port:
         while left:
             for sop_classes in _parts(list(left)):
                 association = _associate(port, {uid: left[uid] for uid in sop_classes})

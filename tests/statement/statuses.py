@@ -3,15 +3,16 @@
 import errno
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
-from types import SimpleNamespace
-from typing import Any, cast
+
+from pydicom.uid import ImplicitVRLittleEndian
 
 from db.jobs import LostRace
 from db.session import DatabaseUnusable
 from dicom_out.commitment import FOR_GOOD, NO_SUCH_INSTANCE, in_words
 from dicom_out.outcome import Outcome, outcome_of
 from node import scp
-from node.receive import Arrival, NotASender, NotStorable, OtherContent, WrongObject
+from node.identification import NotStorable
+from node.receive import Arrival, NotASender, OtherContent, WrongObject
 from node.status import EventStatus, StoreStatus
 from node.watermark import NoRoom
 from tests.statement.document import table
@@ -48,8 +49,6 @@ _WITHOUT_STATUS = {
     Outcome.REFUSED: ", any other",
     Outcome.CLASS_REFUSED: ", or the context was not accepted",
 }
-UNFORESEEN = 0xC211
-"""What pynetdicom answers when the node's own handler breaks."""
 _ALL = range(0x10000)
 # PS3.4 B.2.3, PS3.7 annex C
 _MEANINGS: Mapping[tuple[int, int], str] = {
@@ -100,27 +99,23 @@ def _answered() -> Iterator[tuple[str, str, str]]:
     for when, failure in _FAILURES.items():
         status = StoreStatus(_answer(failure))
         yield f"{status:04X}", when, _SENDER[status]
-    status = StoreStatus(_answer(None, is_longer=True))
+    status = StoreStatus(_answer(None, maximum_bytes=1))
     advice = "do not repeat, unless the limit is raised"
     yield f"{status:04X}", "The data set is longer than `listener.maximum_object_bytes`", advice
-    yield f"{UNFORESEEN:04X}", "A fault of the node itself", "send it again later"
+    yield f"{StoreStatus.UNFORESEEN:04X}", "A fault of the node itself", "send it again later"
 
 
-def _answer(failure: Exception | None, *, is_longer: bool = False) -> int:
-    """What the node's own handler answers to a C-STORE that meets with this failure."""
+def _answer(failure: Exception | None, *, maximum_bytes: int = 1 << 20) -> int:
+    """What the node answers to a C-STORE that meets with this failure."""
 
     def keep(_: bytes, __: Arrival) -> None:
         if failure is not None:
             raise failure
 
-    event = SimpleNamespace(
-        assoc=SimpleNamespace(requestor=SimpleNamespace(ae_title="PEER")),
-        context=SimpleNamespace(abstract_syntax="1.2", transfer_syntax="1.2.840.10008.1.2"),
-        request=SimpleNamespace(AffectedSOPInstanceUID="1.2.3"),
-        encoded_dataset=lambda *, include_meta: b"",  # noqa: ARG005
-    )
-    sizes = SimpleNamespace(maximum=1, of_last=lambda _: 1 + is_longer)
-    return int(scp.on_c_store(cast("Any", event), keep, cast("Any", sizes)).Status)
+    arrival = Arrival("PEER", "1.2", "1.2.3")
+    storing = scp.Storing(scp.gathered(keep), arrival, ImplicitVRLittleEndian, maximum_bytes)
+    storing.take(memoryview(b"ab"))
+    return storing.answer().status
 
 
 def _received() -> Iterator[tuple[str, str, str, str]]:

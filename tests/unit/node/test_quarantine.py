@@ -20,7 +20,8 @@ from inference.phantom import chest, write_study
 from node.__main__ import cli
 from node.interventions import CannotIntervene
 from node.quarantine import file_of, print_all, print_one, prune, put_aside, release
-from node.receive import Arrival, identify
+from node.receive import Arrival
+from tests.received import identify, written
 
 REFUSED = Arrival("PACS", CTImageStorage, "../../etc/passwd")
 
@@ -28,6 +29,12 @@ REFUSED = Arrival("PACS", CTImageStorage, "../../etc/passwd")
 def _kept(sessions: Sessions) -> list[Quarantined]:
     with sessions() as session:
         return list(quarantine.every(session))
+
+
+def _put_aside(
+    content: bytes, arrival: Arrival, reason: str, settings: Settings, sessions: Sessions, *, now: datetime
+) -> None:
+    put_aside(written(content, settings.storage.incoming), arrival, reason, settings, sessions, now=now)
 
 
 def _files(settings: Settings) -> list[bytes]:
@@ -39,7 +46,7 @@ def _with(settings: Settings, **rules: float) -> Settings:
 
 
 def test_bytes_reason_and_sender_are_kept(settings: Settings, sessions: Sessions, now: datetime) -> None:
-    put_aside(b"rubbish", REFUSED, "not a readable data set", settings, sessions, now=now)
+    _put_aside(b"rubbish", REFUSED, "not a readable data set", settings, sessions, now=now)
     (row,) = _kept(sessions)
     assert (row.reason, row.calling_ae_title) == ("not a readable data set", "PACS")
     assert (row.sop_class_uid, row.sop_instance_uid) == (CTImageStorage, "../../etc/passwd")
@@ -51,7 +58,7 @@ def test_what_comes_again_is_counted_and_kept_once(
     settings: Settings, sessions: Sessions, now: datetime
 ) -> None:
     for n, reason in enumerate(("first", "second")):
-        put_aside(b"rubbish", REFUSED, reason, settings, sessions, now=now + timedelta(hours=n))
+        _put_aside(b"rubbish", REFUSED, reason, settings, sessions, now=now + timedelta(hours=n))
     (row,) = _kept(sessions)
     assert (row.times, row.reason) == (2, "second")
     assert (row.received_at, row.last_received_at) == (now, now + timedelta(hours=1))
@@ -61,17 +68,17 @@ def test_what_comes_again_is_counted_and_kept_once(
 def test_the_oldest_gives_way(settings: Settings, sessions: Sessions, now: datetime) -> None:
     small = _with(settings, maximum_bytes=10)
     for n, content in enumerate((b"1111", b"2222", b"3333")):
-        put_aside(content, REFUSED, "no", small, sessions, now=now + timedelta(seconds=n))
+        _put_aside(content, REFUSED, "no", small, sessions, now=now + timedelta(seconds=n))
     assert _files(settings) == [b"2222", b"3333"]
-    put_aside(bytes(11), REFUSED, "no", small, sessions, now=now)
+    _put_aside(bytes(11), REFUSED, "no", small, sessions, now=now)
     assert _files(settings) == [b"2222", b"3333"]
     assert len(_kept(sessions)) == 2
 
 
 def test_what_is_too_old_goes(settings: Settings, sessions: Sessions, now: datetime) -> None:
     rules = _with(settings, maximum_age_days=1)
-    put_aside(b"old", REFUSED, "no", rules, sessions, now=now)
-    put_aside(b"new", REFUSED, "no", rules, sessions, now=now + timedelta(hours=2))
+    _put_aside(b"old", REFUSED, "no", rules, sessions, now=now)
+    _put_aside(b"new", REFUSED, "no", rules, sessions, now=now + timedelta(hours=2))
     prune(rules, sessions, now=now + timedelta(hours=25))
     assert _files(settings) == [b"new"]
     assert len(_kept(sessions)) == 1
@@ -80,7 +87,7 @@ def test_what_is_too_old_goes(settings: Settings, sessions: Sessions, now: datet
 def test_a_file_that_belongs_to_no_row_goes_once_nobody_can_be_writing_it(
     settings: Settings, sessions: Sessions, now: datetime
 ) -> None:
-    put_aside(b"kept", REFUSED, "no", settings, sessions, now=now)
+    _put_aside(b"kept", REFUSED, "no", settings, sessions, now=now)
     for name, age_s in (("young.dcm", 60), (".old.dcm.part", 7200)):
         path = settings.storage.quarantine / name
         path.write_bytes(b"")
@@ -95,7 +102,7 @@ def test_a_quarantine_that_takes_nothing_costs_only_a_line(
 ) -> None:
     settings.storage.folder.mkdir(parents=True)
     settings.storage.quarantine.write_bytes(b"a file where the folder should be")
-    put_aside(b"rubbish", REFUSED, "no", settings, sessions, now=now)
+    _put_aside(b"rubbish", REFUSED, "no", settings, sessions, now=now)
     assert [r.getMessage() for r in caplog.records] == ["not quarantined"]
     assert _kept(sessions) == []
 
@@ -111,7 +118,7 @@ def test_what_can_be_taken_in_now_leaves_the_quarantine(
 ) -> None:
     identity = identify(image)
     arrival = Arrival("PACS", identity.sop_class_uid, identity.sop_instance_uid)
-    put_aside(image, arrival, "an older version could not read it", settings, sessions, now=now)
+    _put_aside(image, arrival, "an older version could not read it", settings, sessions, now=now)
     release(settings, sessions, _kept(sessions)[0].id, now=now)
     with sessions() as session:
         received = instances.known(session, identity.sop_instance_uid)
@@ -147,7 +154,7 @@ def test_what_cannot_be_taken_in_stays(
     meanwhile: Callable[[Path], None],
     complaint: str,
 ) -> None:
-    put_aside(b"rubbish", REFUSED, "no", settings, sessions, now=now)
+    _put_aside(b"rubbish", REFUSED, "no", settings, sessions, now=now)
     (row,) = _kept(sessions)
     meanwhile(file_of(row, settings))
     with pytest.raises(CannotIntervene, match=complaint):
@@ -159,7 +166,7 @@ def test_it_is_listed_and_shown_without_obeying_it(
     settings: Settings, sessions: Sessions, now: datetime
 ) -> None:
     hostile = Arrival("PACS", CTImageStorage, "1.2\x1b[2J")
-    put_aside(b"rubbish", hostile, "a [reason]", settings, sessions, now=now)
+    _put_aside(b"rubbish", hostile, "a [reason]", settings, sessions, now=now)
     (row,) = _kept(sessions)
     listed = _printed(_all, settings, sessions)
     shown = _printed(
@@ -191,8 +198,8 @@ def test_the_command_lists_shows_and_releases(settings: Settings, now: datetime,
     identity = identify(image)
     arrival = Arrival("PACS", identity.sop_class_uid, identity.sop_instance_uid)
     sessions = open_database(settings.storage.url)
-    put_aside(image, arrival, "a reason", settings, sessions, now=now)
-    put_aside(b"rubbish", REFUSED, "a reason", settings, sessions, now=now)
+    _put_aside(image, arrival, "a reason", settings, sessions, now=now)
+    _put_aside(b"rubbish", REFUSED, "a reason", settings, sessions, now=now)
     assert run().stdout.count("a reason") == 2
     assert identity.sop_instance_uid in run("1").stdout
     assert run("1", "--release").stdout == "object 1 is taken in\n"

@@ -13,7 +13,9 @@ from db import instances, jobs
 from db.session import Sessions
 from db.states import State
 from inference.phantom import chest, write_study
-from node.receive import Arrival, NotStorable, OtherContent, WrongObject, identify, receive
+from node.identification import NotStorable
+from node.receive import Arrival, OtherContent, WrongObject
+from tests.received import changed, identify, receive
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,7 @@ def test_other_content_under_a_known_uid_is_refused_and_the_first_kept(
 ) -> None:
     spool = tmp_path / "spool"
     identity = receive(image, _arrival(image), spool=spool, sessions=sessions, now=now)
-    other = _changed(image, PixelData=bytes(len(dcmread(BytesIO(image)).PixelData)))
+    other = changed(image, PixelData=bytes(len(dcmread(BytesIO(image)).PixelData)))
     with pytest.raises(OtherContent):
         receive(other, _arrival(other), spool=spool, sessions=sessions, now=now)
     with sessions() as session:
@@ -75,18 +77,24 @@ def test_a_data_set_that_is_not_what_the_command_says_is_refused(
     image: bytes, tmp_path: Path, sessions: Sessions, now: datetime
 ) -> None:
     with pytest.raises(WrongObject):
-        receive(image, Arrival("PACS", CTImageStorage, "1.2.3"), spool=tmp_path, sessions=sessions, now=now)
+        receive(
+            image,
+            Arrival("PACS", CTImageStorage, "1.2.3"),
+            spool=tmp_path / "spool",
+            sessions=sessions,
+            now=now,
+        )
 
 
 @pytest.mark.parametrize("keyword", ["SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"])
 def test_an_object_without_its_uids_is_refused_by_their_name(image: bytes, keyword: str) -> None:
     with pytest.raises(NotStorable, match=keyword):
-        identify(_changed(image, **{keyword: None}))
+        identify(changed(image, **{keyword: None}))
 
 
 @pytest.mark.parametrize("uid", ["../../../etc/passwd", "1.2/3", "..", ".", "1..2", "1" * 65, ""])
 def test_a_uid_that_is_a_path_or_none_never_reaches_the_disk(image: bytes, uid: str) -> None:
-    content = _changed(image, StudyInstanceUID=None)
+    content = changed(image, StudyInstanceUID=None)
     element = struct.pack("<HH2sH", 0x0020, 0x000D, b"UI", len(uid) + len(uid) % 2) + uid.encode()
     at = content.index(struct.pack("<HH", 0x0020, 0x000E))
     with pytest.raises(NotStorable):
@@ -108,28 +116,14 @@ def test_a_truncated_object_is_refused_and_leaves_nothing(
 def test_a_late_image_opens_the_next_generation(
     image: bytes, tmp_path: Path, sessions: Sessions, now: datetime
 ) -> None:
-    identity = receive(image, _arrival(image), spool=tmp_path, sessions=sessions, now=now)
+    identity = receive(image, _arrival(image), spool=tmp_path / "spool", sessions=sessions, now=now)
     with sessions.begin() as session:
         (job,) = jobs.every(session)
         job.state, job.reason = State.REJECTED, "a test"
-    late = _changed(image, SOPInstanceUID=identity.sop_instance_uid + ".1")
-    receive(late, _arrival(late), spool=tmp_path, sessions=sessions, now=now)
+    late = changed(image, SOPInstanceUID=identity.sop_instance_uid + ".1")
+    receive(late, _arrival(late), spool=tmp_path / "spool", sessions=sessions, now=now)
     with sessions() as session:
         assert [j.generation for j in jobs.every(session)] == [1, 2]
-
-
-def _changed(content: bytes, **changes: object) -> bytes:
-    """The file with these attributes; None takes one away."""
-    ds = dcmread(BytesIO(content))
-    for keyword, value in changes.items():
-        if value is None:
-            delattr(ds, keyword)
-        else:
-            setattr(ds, keyword, value)
-    ds.file_meta.MediaStorageSOPInstanceUID = ds.get("SOPInstanceUID", "1.2.3")
-    buffer = BytesIO()
-    ds.save_as(buffer)
-    return buffer.getvalue()
 
 
 def test_an_image_whose_file_has_gone_is_kept_when_it_comes_again(

@@ -1,0 +1,53 @@
+"""A file that grows while its object comes from the network, and has its name only when it is whole and on the disk."""
+
+import hashlib
+import os
+from itertools import count
+from pathlib import Path
+
+from dicom_out.durable import make_folder, sync_folder
+
+HEAD_BYTES = 1 << 16  # where the attributes of most images end
+_NUMBERS = count()
+
+
+class SpoolFile:
+    """Bytes on their way to the disk, in `folder`, on whose disk the place must be that they get in the end."""
+
+    def __init__(self, folder: Path) -> None:
+        make_folder(folder)
+        self.path = folder / f"{os.getpid()}-{next(_NUMBERS)}.part"
+        self._file = os.fdopen(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb", 0)
+        self._digest = hashlib.sha256()
+        self.head = b""
+        self.size = 0
+        self.is_placed = False
+
+    def write(self, part: bytes | memoryview) -> None:
+        """Raises OSError where the disk does not take it."""
+        left = memoryview(part)
+        if self.size < HEAD_BYTES:
+            self.head += left[: HEAD_BYTES - self.size]
+        self.size += len(left)
+        self._digest.update(left)
+        while left:
+            left = left[self._file.write(left) :]
+        os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)  # begin to write, do not wait
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    def place(self, path: Path) -> None:
+        """Give it its name, or another one; durable when this returns."""
+        if not self._file.closed:
+            os.fsync(self._file.fileno())
+            self._file.close()
+        make_folder(path.parent)
+        self.path.replace(path)
+        sync_folder(path.parent)
+        self.path, self.is_placed = path, True
+
+    def drop(self) -> None:
+        self._file.close()
+        self.path.unlink(missing_ok=True)
