@@ -12,7 +12,7 @@ from sqlalchemy import Row, Select, Text, event, select, type_coerce, update
 from sqlalchemy.orm import SessionTransaction
 
 from db.chain import BEGINS, Content, Earlier, Key
-from db.models import AuditEvent, AuditHead, Job
+from db.models import AuditEvent, AuditHead, Job, without_nul
 from db.session import Session, Sessions
 from db.states import State
 
@@ -49,7 +49,7 @@ def note(
             event=event,
             state_before=before,
             state_after=after,
-            detail=detail,
+            detail=without_nul(detail),
         )
     )
 

@@ -37,6 +37,20 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class Words(TypeDecorator[str]):
+    """Text; PostgreSQL keeps no NUL, which a peer may put into what it says."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        return value if value is None else without_nul(value)
+
+
+def without_nul(text: str) -> str:
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
 class Base(DeclarativeBase):
     metadata = MetaData(
         naming_convention={
@@ -47,7 +61,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map: ClassVar = {datetime: UtcDateTime, str: Text}
+    type_annotation_map: ClassVar = {datetime: UtcDateTime, str: Words}
 
 
 def _words(kind: type[StrEnum], column: str) -> Enum:

@@ -98,13 +98,19 @@ _POSTGRESQL = {
 def connect(url: str, password_file: Path | None = None) -> Engine:
     target = make_url(url)
     arguments: dict[str, Any] = {}
+    isolation = None
     if target.get_backend_name() == "postgresql":
-        target = target.set(drivername="postgresql+psycopg")
+        target, isolation = target.set(drivername="postgresql+psycopg"), "READ COMMITTED"
         arguments = {key: value for key, value in _POSTGRESQL.items() if key not in target.query}
         if password_file is not None:
             arguments["password"] = password_file.read_text(encoding="utf-8").strip()
     engine = create_engine(
-        target, pool_pre_ping=True, max_overflow=-1, hide_parameters=True, connect_args=arguments
+        target,
+        pool_pre_ping=True,
+        max_overflow=-1,
+        hide_parameters=True,
+        connect_args=arguments,
+        isolation_level=isolation,
     )
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _make_sqlite_durable)

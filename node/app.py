@@ -35,7 +35,7 @@ from node.audit_heads import export_head
 from node.audit_key import key_file, make_key, read_key
 from node.commitments import ask_due, forgo, hear
 from node.intake import consider_studies
-from node.leases import expire_leases
+from node.leases import LeaseWatch
 from node.logs import blame
 from node.notify import READY, STOPPING, notify, watchdog_s
 from node.outgoing import call_overdue, park_unknown, send_due
@@ -259,12 +259,10 @@ def _ticks(
 ) -> dict[str, tuple[ticks.Tick, float]]:
     rules = settings.ticks
     thickness_mm = open_bundle(settings).preprocessing.slice_thickness_mm
+    leases = LeaseWatch(sessions, settings.worker, now)
 
     def completion() -> None:
         consider_studies(sessions, settings, model_thickness_mm=thickness_mm, now=now())
-
-    def leases() -> None:
-        expire_leases(sessions, settings.worker, now=now())
 
     def delivery(to: Recipient, peer: CStoreDestination) -> None:
         send_due(sessions, to, peer, settings, now=now())
@@ -284,7 +282,8 @@ def _ticks(
     every: dict[str, tuple[ticks.Tick, float]] = {
         **_audit_ticks(settings, sessions),
         **_watched_ticks(
-            {"completion": (completion, rules.completion_s), "leases": (leases, rules.leases_s)}, sessions
+            {"completion": (completion, rules.completion_s), "leases": (leases.look, rules.leases_s)},
+            sessions,
         ),
         "late deliveries": (late_deliveries, rules.leases_s),
         "quarantine": (old_quarantine, PRUNING_S),

@@ -7,11 +7,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
+import pytest
 from sqlalchemy import Engine, make_url, text
 
 from db import audit
 from db.chain import Key
 from db.session import Sessions, connect, open_database
+
+ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+ON_POSTGRESQL = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+"""For tests of what only that database does; ON_SQLITE also where the database is not what may fail, to be quick."""
 
 KEY = Key(bytes(range(32)))
 BEGUN = datetime(2026, 1, 1, tzinfo=UTC)

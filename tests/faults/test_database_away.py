@@ -29,20 +29,18 @@ from inference.phantom import LesionKind, write_study
 from node import app
 from node.audit_key import key_file
 from node.intake import consider_studies
+from node.leases import LeaseWatch
 from node.outgoing import send_due
 from node.receive import Arrival
 from node.status import StoreStatus
 from node.worker import Worker
-from tests.databases import KEY, Database, engine_of
+from tests.databases import KEY, ON_POSTGRESQL, ON_SQLITE, Database, engine_of
 from tests.models import QUICK_SETTINGS
 from tests.nodes import write_config
 from tests.peers import wait_for
 from tests.phantom import small_chest
 from tests.received import identify, receive
 from tests.postgres import Server
-
-on_postgresql = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +77,7 @@ def _store(association: Association, file: Path) -> int:
     return int(association.send_c_store(dcmread(file)).Status)
 
 
-@on_postgresql
+@ON_POSTGRESQL
 def test_senders_are_told_to_come_again_while_the_server_is_away(
     node: Settings, database: Database, postgres: Server, study: list[Path]
 ) -> None:
@@ -137,7 +135,7 @@ class Interrupted:
         return analysis
 
 
-@on_postgresql
+@ON_POSTGRESQL
 def test_a_worker_keeps_its_result_until_the_server_is_back(
     queued: Sessions,
     node: Settings,
@@ -163,7 +161,7 @@ def test_a_worker_keeps_its_result_until_the_server_is_back(
     assert verify(queued, KEY).faults == ()
 
 
-@on_postgresql
+@ON_POSTGRESQL
 def test_a_worker_that_is_to_stop_does_not_wait_for_the_server(
     queued: Sessions, node: Settings, now: datetime, execute: Executor, postgres: Server
 ) -> None:
@@ -182,7 +180,7 @@ def test_a_worker_that_is_to_stop_does_not_wait_for_the_server(
     assert _states(queued) == [State.RUNNING]  # until its lease is lost
 
 
-@on_postgresql
+@ON_POSTGRESQL
 def test_a_worker_without_a_server_looks_again_until_it_has_one(
     queued: Sessions,
     node: Settings,
@@ -201,6 +199,25 @@ def test_a_worker_without_a_server_looks_again_until_it_has_one(
     thread.join(60)
 
 
+@ON_POSTGRESQL
+def test_workers_that_could_not_renew_their_lease_get_time_to_be_heard(
+    queued: Sessions, node: Settings, now: datetime, postgres: Server
+) -> None:
+    lease = timedelta(seconds=node.worker.lease_s)
+    clock = [now]
+    watch = LeaseWatch(queued, node.worker, lambda: clock[0])
+    with queued.begin() as session:
+        jobs.claim(session, worker="w", lease=lease, now=now)
+    clock[0] += 2 * lease
+    with postgres.away(), pytest.raises(DatabaseAway):
+        watch.look()
+    watch.look()
+    assert _states(queued) == [State.RUNNING]
+    clock[0] += lease
+    watch.look()
+    assert _states(queued) == [State.QUEUED]
+
+
 @dataclass(frozen=True)
 class Taking:
     """A destination that takes everything, and then something happens."""
@@ -214,7 +231,7 @@ class Taking:
         return [SendResult(Outcome.STORED, "")] * len(files)
 
 
-@on_postgresql
+@ON_POSTGRESQL
 def test_what_was_sent_and_could_not_be_noted_is_sent_again_as_it_was(
     queued: Sessions, node: Settings, now: datetime, execute: Executor, postgres: Server
 ) -> None:
@@ -245,7 +262,7 @@ def _limit(sessions: Sessions, pragma: str) -> None:
     event.listen(engine_of(sessions), "connect", set_it)
 
 
-@on_sqlite
+@ON_SQLITE
 def test_a_full_disk_takes_in_nothing_by_halves(
     sessions: Sessions, database: Database, node: Settings, now: datetime, study: list[Path]
 ) -> None:
@@ -274,7 +291,7 @@ def test_a_full_disk_takes_in_nothing_by_halves(
         assert len(instances.of_study(session, job.study_instance_uid)) == len(study)
 
 
-@on_sqlite
+@ON_SQLITE
 def test_a_database_that_is_locked_for_long_is_away_and_then_there(
     sessions: Sessions, database: Database, node: Settings, now: datetime, study: list[Path]
 ) -> None:

@@ -16,6 +16,11 @@ from tests.nodes import Node, Pacs, recording_pacs, running_node, write_config
 from tests.peers import wait_for
 from tests.postgres import Server
 
+SQLITE, POSTGRESQL = (
+    pytest.mark.parametrize("empty_database", [kind], indirect=True) for kind in ("sqlite", "postgresql")
+)
+"""Each test takes half a minute: on both where the database is what the kill may hurt."""
+
 
 def test_a_node_killed_while_receiving_keeps_what_it_acknowledged(
     tmp_path: Path, phantom_study: list[Path], empty_database: Database
@@ -33,6 +38,7 @@ def test_a_node_killed_while_receiving_keeps_what_it_acknowledged(
         _assert_delivered_once(pacs, job["state"])
 
 
+@SQLITE
 def test_a_worker_killed_while_analysing_costs_one_attempt(
     tmp_path: Path, phantom_study: list[Path], empty_database: Database
 ) -> None:
@@ -62,6 +68,7 @@ def test_a_node_killed_with_its_worker_while_analysing_goes_on_after_a_restart(
         _assert_delivered_once(pacs, job["state"])
 
 
+@SQLITE
 def test_a_pacs_that_is_away_gets_everything_once_it_is_back(
     tmp_path: Path, phantom_study: list[Path], empty_database: Database
 ) -> None:
@@ -76,7 +83,7 @@ def test_a_pacs_that_is_away_gets_everything_once_it_is_back(
             _assert_delivered_once(pacs, job["state"])
 
 
-@pytest.mark.parametrize("empty_database", ["postgresql"], indirect=True)
+@POSTGRESQL
 def test_a_database_that_is_killed_while_analysing_costs_nothing(
     tmp_path: Path, phantom_study: list[Path], empty_database: Database, postgres: Server
 ) -> None:

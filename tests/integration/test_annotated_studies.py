@@ -34,9 +34,11 @@ from tests.annotation_objects import (
     key_objects,
     segmentation,
 )
-from tests.databases import opened
+from tests.databases import ON_SQLITE, opened
 from tests.models import QUICK, QUICK_SETTINGS
 from tests.received import identify, receive
+
+pytestmark = ON_SQLITE
 
 NOTHING_NEW = "nothing new to analyse since generation 1"
 

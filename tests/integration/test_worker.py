@@ -36,6 +36,7 @@ from node.interventions import CannotIntervene, retry_job
 from node.logs import blame
 from node.receive import Arrival
 from node.worker import Worker
+from tests.databases import ON_SQLITE
 from tests.failing import Doing
 from tests.models import QUICK_SETTINGS
 from tests.phantom import small_chest
@@ -109,6 +110,7 @@ def test_results_are_files_and_rows_before_the_job_moves_on(
         assert result.probability == pytest.approx(np.mean([s.probability for s in result.slices]))
 
 
+@ON_SQLITE
 def test_a_faulty_object_is_kept_and_never_sent_whoever_asks(
     queued: int,
     sessions: Sessions,
@@ -132,6 +134,7 @@ def test_a_faulty_object_is_kept_and_never_sent_whoever_asks(
         retry_job(sessions, job.id, node.storage, now=now)
 
 
+@ON_SQLITE
 def test_only_the_very_bytes_that_were_made_are_sent_again(
     queued: int, sessions: Sessions, models: Models, node: Settings, now: datetime
 ) -> None:
@@ -149,6 +152,7 @@ def test_only_the_very_bytes_that_were_made_are_sent_again(
             inspect(session, session.get_one(Job, queued), node.storage)
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("level", ["candidates", "shadow"])
 def test_the_release_level_decides_what_leaves_and_the_rows_keep_the_score(
     level: str, queued: int, sessions: Sessions, models: Models, node: Settings, now: datetime
@@ -165,6 +169,7 @@ def test_the_release_level_decides_what_leaves_and_the_rows_keep_the_score(
     assert (b"Model probability of PIMA" in texts) is (level == "shadow")
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(("rule", "state"), [("send", State.DELIVERING), ("keep", State.DONE)])
 def test_a_result_without_a_number_is_sent_or_kept_as_configured(
     rule: str, state: State, queued: int, sessions: Sessions, models: Models, node: Settings, now: datetime
@@ -180,6 +185,7 @@ def test_a_result_without_a_number_is_sent_or_kept_as_configured(
         assert len(deliveries.of_job(session, job)) == (2 if rule == "send" else 0)
 
 
+@ON_SQLITE
 def test_a_study_of_a_sender_that_no_destination_takes_stays_and_says_so(
     queued: int, sessions: Sessions, models: Models, node: Settings, now: datetime
 ) -> None:
@@ -193,6 +199,7 @@ def test_a_study_of_a_sender_that_no_destination_takes_stays_and_says_so(
     assert job.reason == "no destination takes studies of its sender"
 
 
+@ON_SQLITE
 def test_a_chest_without_lungs_is_rejected_with_the_reason(
     queued: int, sessions: Sessions, models: Models, node: Settings, now: datetime
 ) -> None:
@@ -217,6 +224,7 @@ def test_a_failure_is_tried_again_and_then_given_up_without_quoting_it(
     assert "Jane" not in last.reason
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("what", "reason"),
     [
@@ -238,6 +246,7 @@ def test_a_child_that_goes_wrong_costs_the_job_its_attempts_and_no_worker(
         assert results.of_job(session, last) is None
 
 
+@ON_SQLITE
 def test_a_network_that_gives_nan_fails_the_job_with_the_count(
     queued: int, sessions: Sessions, models: Models, node: Settings, now: datetime, tmp_path: Path
 ) -> None:
@@ -260,6 +269,7 @@ def _overflowing(folder: Path) -> Classifier:
     return Classifier(bundle.model_copy(update={"folder": folder}), backend=Backend.EAGER)
 
 
+@ON_SQLITE
 def test_a_volume_too_large_for_memory_fails_the_job_with_the_numbers(
     queued: int,
     sessions: Sessions,

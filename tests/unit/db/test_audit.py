@@ -15,7 +15,7 @@ from db.models import AuditEvent, AuditHead
 from db.session import Session, Sessions, migrate
 from db.states import Event
 from db.tampering import Fault, Head, verify
-from tests.databases import BEGUN, KEY, Database, drop_trigger
+from tests.databases import BEGUN, KEY, ON_SQLITE, Database, drop_trigger
 
 EDIT = "UPDATE audit SET {0} WHERE id = 3"
 REMOVE = "DELETE FROM audit WHERE id = {0}"
@@ -122,7 +122,7 @@ def test_an_edited_row_is_named(trail: Sessions, change: str) -> None:
     assert _faults(trail) == [(3, 3, CHANGED)]
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_a_text_that_became_bytes_is_named(trail: Sessions) -> None:
     _tamper(trail, EDIT.format("detail = CAST(detail AS BLOB)"))
     assert _faults(trail) == [(3, 3, CHANGED)]

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from db.models import Instance, Job
+from db import audit, quarantine
+from db.models import Instance, Job, Quarantined
 from db.session import (
     DatabaseAway,
     DatabaseUnusable,
@@ -20,10 +21,11 @@ from db.session import (
 )
 from db.states import State
 from db.tampering import verify
-from tests.databases import KEY, Database
+from tests.databases import KEY, ON_POSTGRESQL, ON_SQLITE, Database
+from tests.postgres import Server
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_sqlite_is_durable(sessions: Sessions) -> None:
     with sessions() as session:
         pragmas = {
@@ -62,6 +64,26 @@ def test_instants_come_back_in_utc(sessions: Sessions) -> None:
     assert received_at.tzinfo is UTC
 
 
+def test_a_nul_that_a_peer_said_is_replaced_and_the_trail_stays_whole(
+    sessions: Sessions, now: datetime
+) -> None:
+    with sessions.begin() as session:
+        quarantine.note(session, _refused("1.2\0.3", now))
+        audit.note(session, None, "association rejected", now=now, detail="127.0.0.1: A\0B called SEDAS")
+    with sessions() as session:
+        assert [refused.sop_instance_uid for refused in quarantine.every(session)] == ["1.2\ufffd.3"]
+    assert verify(sessions, KEY).faults == ()
+
+
+@ON_POSTGRESQL
+def test_a_transaction_sees_what_others_commit_whatever_the_server_prefers(
+    database: Database, postgres: Server
+) -> None:
+    postgres.tell(f"ALTER DATABASE {database.name} SET default_transaction_isolation = 'serializable'")
+    with database.sessions()() as session:
+        assert session.execute(text("SHOW transaction_isolation")).scalar_one() == "read committed"
+
+
 def test_a_rejected_job_has_a_reason(sessions: Sessions, now: datetime) -> None:
     with pytest.raises(IntegrityError, match="refusal_has_reason"), sessions.begin() as session:
         session.add(_job(State.REJECTED, now))
@@ -85,7 +107,7 @@ def test_a_server_that_is_away_is_said_on_one_line(tmp_path: Path) -> None:
     assert "No such file" in str(refusal.value)
 
 
-@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@ON_POSTGRESQL
 def test_a_wrong_password_is_refused_and_not_told(database: Database, tmp_path: Path) -> None:
     wrong = tmp_path / "password"
     wrong.write_text("of another\n")
@@ -105,6 +127,20 @@ def test_a_refusal_quotes_no_row(sessions: Sessions, now: datetime) -> None:
 
 def _job(state: State, now: datetime) -> Job:
     return Job(study_instance_uid="1.2", generation=1, state=state, reason="", created_at=now, changed_at=now)
+
+
+def _refused(sop_instance_uid: str, at: datetime) -> Quarantined:
+    return Quarantined(
+        sha256="0",
+        size_bytes=1,
+        sop_class_uid="1.2",
+        sop_instance_uid=sop_instance_uid,
+        calling_ae_title="PACS",
+        reason="no UID",
+        times=1,
+        received_at=at,
+        last_received_at=at,
+    )
 
 
 def _instance(at: datetime) -> Instance:
