@@ -45,7 +45,7 @@ def main() -> None:
     elif len(figures) == len(cells):
         figures = {}
     left = [cell for name, cell in cells.items() if name not in figures]
-    for cell in _run_all(left, options.jobs):
+    for cell in _run_all(left, options.jobs, screen):
         name = f"{cell.point}, {cell.database}"
         figures[name] = _figures(cell)
         KEPT.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,7 @@ def name_of(point: Point, kind: str) -> str:
     return f"{point.name}, {kind}"
 
 
-def _run_all(cells: Sequence[tuple[Point, str]], jobs: int) -> Iterator[Cell]:
+def _run_all(cells: Sequence[tuple[Point, str]], jobs: int, screen: Console) -> Iterator[Cell]:
     with (
         server() as postgres,
         ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as processes,
@@ -74,8 +74,13 @@ def _run_all(cells: Sequence[tuple[Point, str]], jobs: int) -> Iterator[Cell]:
             ):
                 return processes.submit(run_cell, point, database, Path(folder)).result()
 
-        for done in as_completed([threads.submit(run, *cell) for cell in cells]):
-            yield done.result()
+        running = {threads.submit(run, *cell): cell for cell in cells}
+        for done in as_completed(running):
+            if error := done.exception():
+                point, kind = running[done]
+                screen.print(f"{name_of(point, kind)}: no result: {error!r}")
+            else:
+                yield done.result()
 
 
 @contextmanager

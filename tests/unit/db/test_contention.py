@@ -70,7 +70,7 @@ def test_images_of_a_new_study_that_come_together_open_one_job(everybody: list[S
     def receive(number: int, sessions: Sessions) -> None:
         for study in range(8):
             with sessions.begin() as session:
-                instances.add(session, _instance(f"1.2.{study}", number))
+                instances.add(session, [_instance(f"1.2.{study}", number)])
                 jobs.image_arrived(session, f"1.2.{study}", now=NOW)
 
     _together(everybody, receive)
