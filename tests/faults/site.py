@@ -15,7 +15,7 @@ folder = "{folder}"
 minimum_free_bytes = 0
 {database}
 [completion]
-quiet_period_s = 1.5
+quiet_period_s = {quiet_period_s}
 [eligibility]
 minimum_slices = 2
 minimum_coverage_mm = 0.0
@@ -23,7 +23,7 @@ minimum_coverage_mm = 0.0
 segmenter = "{segmenter}"
 backend = "{backend}"
 [worker]
-lease_s = 2.0
+lease_s = {lease_s}
 poll_s = 0.1
 maximum_losses = 20
 [delivery]
@@ -47,7 +47,15 @@ leases_s = 0.3
 """Small studies count, and a study may kill more workers than the three that are the default."""
 
 
-def write_config(folder: Path, database: Database, port: int, *, commitment: bool) -> Path:
+def write_config(
+    folder: Path,
+    database: Database,
+    port: int,
+    *,
+    commitment: bool,
+    quiet_period_s: float = 1.5,
+    lease_s: float = 2.0,
+) -> Path:
     where = []
     if not database.is_sqlite:
         where = [f'database_url = "{database.url}"', f'database_password_file = "{database.password_file}"']
@@ -60,6 +68,8 @@ def write_config(folder: Path, database: Database, port: int, *, commitment: boo
             backend=QUICK.backend,
             port=port,
             commitment=str(commitment).lower(),
+            quiet_period_s=quiet_period_s,
+            lease_s=lease_s,
         )
     )
     return path

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -13,10 +13,8 @@ from matplotlib.figure import Figure
 
 from tests.faults.reckoning import Toll
 from tests.faults.section import replace_section
+from tests.faults.weather import Soak
 from tests.statement.document import table
-
-if TYPE_CHECKING:
-    from tests.faults.soak import Soak
 
 WARM_S = 60.0
 """Of the calm; what was killed before it has loaded its models by then."""
@@ -53,13 +51,13 @@ def by_role(samples: Sequence[Mapping[str, Any]]) -> dict[str, Series]:
     return {role: Series(*zip(*rows, strict=True)) for role, rows in sorted(found.items())}
 
 
-def write_report(out: Path, samples: Path, soak: "Soak", toll: Toll) -> None:
+def write_report(out: Path, samples: Path, soak: Soak, toll: Toll) -> None:
     series = by_role([json.loads(line) for line in samples.read_text().splitlines()])
     draw(out / "soak.png", series, soak)
     replace_section("soak", section(series, soak, toll), out / "reliability.md")
 
 
-def draw(path: Path, series: Mapping[str, Series], soak: "Soak") -> None:
+def draw(path: Path, series: Mapping[str, Series], soak: Soak) -> None:
     figure = Figure(figsize=(9, 5.4), layout="constrained")
     memory, files = figure.subplots(2, 1, sharex=True)
     for role, one in series.items():
@@ -83,7 +81,7 @@ def draw(path: Path, series: Mapping[str, Series], soak: "Soak") -> None:
     FigureCanvasAgg(figure).print_figure(path, dpi=100)
 
 
-def section(series: Mapping[str, Series], soak: "Soak", toll: Toll) -> str:
+def section(series: Mapping[str, Series], soak: Soak, toll: Toll) -> str:
     killed = ", ".join(
         f"{count} x {role}" for role, count in sorted(Counter(r for _, r in soak.kills).items())
     )

@@ -39,8 +39,8 @@ from tests.models import QUICK_SETTINGS
 from tests.nodes import write_config
 from tests.peers import wait_for
 from tests.phantom import small_chest
-from tests.received import identify, receive
 from tests.postgres import Server
+from tests.received import identify, receive
 
 
 @pytest.fixture(scope="module")
