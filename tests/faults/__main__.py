@@ -44,7 +44,7 @@ def main() -> None:
         figures = {n: f for n, f in figures.items() if cells[n][0].name not in options.only}
     elif len(figures) == len(cells):
         figures = {}
-    left = [cell for name, cell in cells.items() if name not in figures]
+    left = [cells[name] for name in _in_turn(cells) if name not in figures]
     for cell in _run_all(left, options.jobs, screen):
         name = f"{cell.point}, {cell.database}"
         figures[name] = _figures(cell)
@@ -54,6 +54,14 @@ def main() -> None:
         for fault in cell.toll.all:
             screen.print(f"  {fault}")
     replace_section("kills", report(figures))
+
+
+def _in_turn(cells: Iterable[str]) -> list[str]:
+    """Every point once, on one database or the other, before any point a second time."""
+    names = list(cells)
+    by_point = list(zip(names[::2], names[1::2], strict=True))
+    first = [pair[number % 2] for number, pair in enumerate(by_point)]
+    return first + [name for pair in by_point for name in pair if name not in first]
 
 
 def name_of(point: Point, kind: str) -> str:

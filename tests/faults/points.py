@@ -47,7 +47,7 @@ POINTS = (
     Point("start noted", "commit node.app:_note_activity",
           "the row of the start; nobody listens yet", (1, 1, 1)),
     Point("folder made for images", "fsync node.receive:Incoming.__init__",
-          "the folder in which images grow", (1, 2)),
+          "the folder in which images grow", (1,)),
     Point("image being written", "fsync node.receive:Incoming._keep",
           "an image's bytes, or its folder, or its name; no row", OFTEN),
     Point("image's file kept", "before node.recorder:Recorder.record",

@@ -4,6 +4,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,10 @@ def draw(path: Path, series: Mapping[str, Series], soak: Soak) -> None:
     FigureCanvasAgg(figure).print_figure(path, dpi=100)
 
 
+def _signed(slope: float) -> str:
+    return "too few" if isnan(slope) else f"{slope:+.1f}"
+
+
 def section(series: Mapping[str, Series], soak: Soak, toll: Toll) -> str:
     killed = ", ".join(
         f"{count} x {role}" for role, count in sorted(Counter(r for _, r in soak.kills).items())
@@ -90,9 +95,9 @@ def section(series: Mapping[str, Series], soak: Soak, toll: Toll) -> str:
         (
             role,
             f"{max(one.rss_mb):.0f}",
-            f"{one.slope(one.rss_mb, since):+.1f}",
+            _signed(one.slope(one.rss_mb, since)),
             str(max(one.files)),
-            f"{one.slope(one.files, since):+.1f}",
+            _signed(one.slope(one.files, since)),
         )
         for role, one in series.items()
     ]
@@ -110,7 +115,7 @@ Acknowledged images lost: {len(toll.images_lost)}. Results lost: {len(toll.resul
 PACS: {len(toll.doubled)}. Faults of the audit trail: {len(toll.audit_faults)}.
 
 {table(heads, rows)}
-The slopes are those of the last {calm:g} minutes without their first, in which nothing was killed and the PACS
+The slopes are those of the last {calm:.0f} minutes without their first, in which nothing was killed and the PACS
 was there, while images went on arriving.
 
 ![Memory and open files of each process over the soak](soak.png)

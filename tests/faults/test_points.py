@@ -1,42 +1,54 @@
 """A small sample of the kill matrix, and that the matrix knows every durable step of a node at work."""
 
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.databases import Database
-from tests.faults.cell import Cell, run_cell
-from tests.faults.points import COVERED, POINTS, Point
+from tests.faults.__main__ import report
+from tests.faults.cell import run_cell
+from tests.faults.points import COVERED, POINTS
+from tests.postgres import Server
 
-STORED = "result stored"
-REPORTED = "N-EVENT-REPORT noted"
-
-
-def _cell(name: str, folder: Path, database: Database) -> Cell:
-    [point] = [point for point in POINTS if point.name == name]
-    (folder / "state").mkdir(exist_ok=True)
-    return run_cell(point, database, folder, studies=4)
+WHOLE_WAY = 20
+"""Steps that a node passes at least between its start and the report of a commitment."""
 
 
-@pytest.mark.parametrize("name", [STORED, REPORTED])
-def test_a_node_that_is_killed_loses_nothing_and_sends_nothing_twice(
-    name: str, tmp_path: Path, empty_database: Database
+@pytest.fixture(params=["sqlite, N-EVENT-REPORT noted", "postgresql, N-ACTION answered"])
+def sample(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Database, str]]:
+    kind, name = request.param.split(", ")
+    (tmp_path / "state").mkdir()
+    if kind == "postgresql":
+        server: Server = request.getfixturevalue("postgres")
+        for database in server.lent("template1"):
+            yield database, name
+        return
+    with closing(Database.at(f"sqlite:///{tmp_path / 'state' / 'sedas-node.sqlite'}")) as database:
+        yield database, name
+
+
+def test_a_killed_node_loses_nothing_doubles_nothing_and_passes_no_step_that_is_no_point(
+    sample: tuple[Database, str], tmp_path: Path
 ) -> None:
-    cell = _cell(name, tmp_path, empty_database)
+    database, name = sample
+    [point] = [point for point in POINTS if point.name == name]
+    cell = run_cell(point, database, tmp_path, studies=6)
     assert cell.toll.all == ()
     assert cell.kills >= 1
-    assert cell.images == 12
-
-
-def test_every_durable_step_of_a_node_at_work_is_a_point(tmp_path: Path) -> None:
-    untouched = Point("none", "none", "nothing", passings=(), commitment=True, analysis_s=0.9)
-    (tmp_path / "state").mkdir()
-    database = Database.at(f"sqlite:///{tmp_path / 'state' / 'sedas-node.sqlite'}")
-    cell = run_cell(untouched, database, tmp_path, studies=3)
-    assert cell.toll.all == ()
+    assert cell.images == 18
     assert set(cell.steps) <= COVERED
-    assert len(cell.steps) > 20, "the run passed too little to say anything"
+    assert len(cell.steps) >= WHOLE_WAY
 
 
 def test_points_have_names_of_their_own() -> None:
     assert len({point.name for point in POINTS}) == len(POINTS)
+
+
+def test_the_table_has_a_row_for_each_point_that_was_tried() -> None:
+    cell = {"kills": 3, "studies": 20, "images": 60, "toll": {}}
+    none_lost = {"images_lost": [], "results_lost": [], "doubled": ["one"], "audit_faults": []}
+    figures = {f"{POINTS[0].name}, {kind}": {**cell, "toll": none_lost} for kind in ("sqlite", "postgresql")}
+    rows = [line for line in report(figures).splitlines() if line.startswith(f"| {POINTS[0].name} ")]
+    assert [row.split(" | ")[2:] for row in rows] == [["3 + 3", "0 + 0", "0 + 0", "1 + 1", "0 + 0 |"]]

@@ -17,6 +17,7 @@ from tests.nodes import listening_port
 
 CALM_SHARE = 0.25  # of the time, at the end
 KILL_S, OUTAGE_S, AWAY_S = (20, 60), (60, 120), (5, 20)
+SHORT_MINUTES = 2.0  # a shorter run has more of it a minute
 
 
 @dataclass
@@ -78,28 +79,31 @@ class Weather:
         self._soak, self._pacs, self._rng = soak, pacs, rng
         self._stack = ExitStack()
         self._stack.enter_context(open_pacs(pacs))
-        self._next_kill = soak.seconds + rng.uniform(*KILL_S)
-        self._next_outage = soak.seconds + rng.uniform(*OUTAGE_S)
+        self._next_kill = soak.seconds + self._wait(*KILL_S)
+        self._next_outage = soak.seconds + self._wait(*OUTAGE_S)
         self._outage_ends: float | None = None
+
+    def _wait(self, least_s: float, most_s: float) -> float:
+        return self._rng.uniform(least_s, most_s) * min(1.0, self._soak.minutes / SHORT_MINUTES)
 
     def change(self, processes: list[Process]) -> None:
         now, calm = self._soak.seconds, self._soak.seconds >= self._soak.calm_from
         if self._outage_ends is not None and now >= self._outage_ends:
             self._stack.enter_context(open_pacs(self._pacs))
             self._soak.outages.append((self._next_outage, now))
-            self._outage_ends, self._next_outage = None, now + self._rng.uniform(*OUTAGE_S)
+            self._outage_ends, self._next_outage = None, now + self._wait(*OUTAGE_S)
         if calm:
             return
         if self._outage_ends is None and now >= self._next_outage:
             self._stack.close()
-            self._next_outage, self._outage_ends = now, now + self._rng.uniform(*AWAY_S)
+            self._next_outage, self._outage_ends = now, now + self._wait(*AWAY_S)
         if now >= self._next_kill and processes:
             role = self._rng.choice(sorted({process.role for process in processes}))
             victim = self._rng.choice([process for process in processes if process.role == role])
             with suppress(ProcessLookupError):
                 os.kill(victim.pid, signal.SIGKILL)
                 self._soak.kills.append((now, role))
-            self._next_kill = now + self._rng.uniform(*KILL_S)
+            self._next_kill = now + self._wait(*KILL_S)
 
     def end(self) -> None:
         self._stack.close()
