@@ -46,7 +46,8 @@ class Listener(Section):
     caller_addresses: dict[
         AeTitle, tuple[IPvAnyNetwork, ...]
     ] = {}  # whence; a title not named: from anywhere
-    maximum_associations: Annotated[int, Field(ge=1, le=500)] = 25
+    processes: Annotated[int, Field(ge=1, le=32)] = 2  # that receive; 1: the node's own does
+    maximum_associations: Annotated[int, Field(ge=1, le=500)] = 25  # of all processes together
     maximum_pdu_bytes: Annotated[int, Field(ge=4096, le=1 << 20)] = 131072
     maximum_object_bytes: Annotated[int, Field(ge=1 << 20)] = 1 << 28
     network_timeout_s: Seconds = 60.0
@@ -112,10 +113,37 @@ class Quarantine(Section):
     maximum_age_days: Annotated[float, Field(gt=0)] = 30.0
 
 
+class Retention(Section):
+    """How long received images stay once every job of their study has ended; results, rows and audit stay."""
+
+    images_days: Annotated[float, Field(gt=0)] = 30.0
+    minimum_free_bytes: Annotated[int, Field(ge=0)] = 10_000_000_000  # with less, the oldest go earlier
+
+
+class Http(Section):
+    """Where the node says how it is: /healthz, /readyz and /metrics."""
+
+    host: str = "127.0.0.1"
+    port: Port = 11180  # 0: any free port, logged at start
+
+
+class Archive(Section):
+    """A Query/Retrieve SCP that knows how many images a study has."""
+
+    ae_title: AeTitle
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)]
+    timeout_s: Annotated[float, Field(gt=0, le=10)] = 3.0  # of a silent archive
+    tls: Tls | None = None  # with it nothing but TLS
+    server_name: str | None = None  # that its certificate has to be for; None: `host`
+
+
 class Completion(Section):
     """When a study counts as complete."""
 
     quiet_period_s: Annotated[float, Field(ge=0.5, le=3600)] = 60.0  # no new image for so long
+    incomplete_wait_s: Annotated[float, Field(ge=0, le=86400)] = 600.0  # the same, where images are missing
+    archive: Archive | None = None  # None: the quiet period alone decides
 
 
 class Eligibility(Section):
@@ -256,6 +284,7 @@ class Settings(Section):
     listener: Listener = Listener()
     storage: Storage = Storage()
     quarantine: Quarantine = Quarantine()
+    retention: Retention = Retention()
     completion: Completion = Completion()
     eligibility: Eligibility = Eligibility()
     inference: Inference = Inference()
@@ -265,10 +294,20 @@ class Settings(Section):
     delivery: Delivery = Delivery()
     audit: Audit = Audit()
     ticks: Ticks = Ticks()
+    http: Http = Http()
 
     @property
     def audit_head_file(self) -> Path:
         return self.audit.head_file or self.storage.folder / "audit-heads.jsonl"
+
+    @model_validator(mode="after")
+    def _room_is_made_before_reception_ends(self) -> "Settings":
+        mark, watermark = self.retention.minimum_free_bytes, self.storage.minimum_free_bytes
+        if 0 < mark <= watermark:
+            raise ValueError(
+                f"retention.minimum_free_bytes ({mark}) must be above storage.minimum_free_bytes ({watermark}), or 0"
+            )
+        return self
 
     @model_validator(mode="after")
     def _addresses_are_of_callers(self) -> "Settings":

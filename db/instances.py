@@ -76,7 +76,7 @@ def revise(session: Session, known: Instance, revised: Instance, *, now: datetim
     changed = session.scalars(
         update(Instance)
         .where(Instance.id == known.id, Instance.sha256 == known.sha256)
-        .values(_values(revised))
+        .values({**_values(revised), "deleted_at": None})
         .returning(Instance.id)
     ).one_or_none()
     if changed is None:

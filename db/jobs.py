@@ -17,9 +17,7 @@ _LATEST_STATE = (  # made once, for every object that is received
     .where(Job.study_instance_uid == bindparam("study"))
     .order_by(Job.generation.desc())
     .limit(1)
-    .with_for_update(
-        read=True
-    )  # nobody finds the study complete without the object; other receivers may look too
+    .with_for_update(key_share=True)
 )
 
 
@@ -63,7 +61,7 @@ def advance(
 
 
 def is_receiving(session: Session, study_instance_uid: str) -> bool:
-    """Has the study a job that takes in what comes?"""
+    """Has the study a job that takes in what comes? It is locked, as by `image_arrived`."""
     state = session.connection().execute(_LATEST_STATE, {"study": study_instance_uid}).scalar()
     return state is State.RECEIVING
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     false,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -89,6 +90,16 @@ class Instance(Base):
     """One received object, on disk at `path` below the spool."""
 
     __tablename__ = "instances"
+    __table_args__ = (
+        Index(
+            "ix_instances_on_disk",
+            "study_instance_uid",
+            "size_bytes",
+            "deleted_at",  # always NULL here; without it SQLite would look into every row
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     sop_instance_uid: Mapped[str] = mapped_column(unique=True)
     sop_class_uid: Mapped[str]
@@ -99,6 +110,15 @@ class Instance(Base):
     path: Mapped[str] = mapped_column(unique=True)
     calling_ae_title: Mapped[str]
     received_at: Mapped[datetime]
+    deleted_at: Mapped[datetime | None]  # when retention deleted its file
+
+
+class Refusal(Base):
+    """How often C-STORE was answered with that status; a count that only grows."""
+
+    __tablename__ = "refusals"
+    status: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    times: Mapped[int]
 
 
 class FormerRevision(Base):
@@ -156,6 +176,10 @@ class Job(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     lease_owner: Mapped[str | None]
     lease_until: Mapped[datetime | None]
+    completeness: Mapped[str] = mapped_column(
+        default="", server_default=""
+    )  # the verdict when it was decided
+    missing: Mapped[str] = mapped_column(default="", server_default="")  # what made it other than complete
     withdrawal: Mapped[str | None]  # why its results were withdrawn, once somebody asked for it
     not_before: Mapped[datetime | None]  # the next attempt waits until then
     created_at: Mapped[datetime]
@@ -237,7 +261,7 @@ class Result(Base):
     segmenter: Mapped[str]
     segmenter_version: Mapped[str]
     segmenter_digest: Mapped[str]
-    seconds: Mapped[float]
+    seconds: Mapped[float] = mapped_column(index=True)  # for the figures
     targets: Mapped[list["FoundTarget"]] = relationship(order_by="FoundTarget.rank")
     slices: Mapped[list["SliceScore"]] = relationship(order_by="SliceScore.rank")
     input_quality: Mapped[list["QualityFinding"]] = relationship(order_by="QualityFinding.rank")
@@ -345,7 +369,7 @@ class Commitment(Base):
     __tablename__ = "commitments"
     transaction_uid: Mapped[str] = mapped_column(primary_key=True)
     destination: Mapped[str]
-    state: Mapped[CommitmentState] = mapped_column(_words(CommitmentState, "state"))
+    state: Mapped[CommitmentState] = mapped_column(_words(CommitmentState, "state"), index=True)
     asked_at: Mapped[datetime]
     answered_at: Mapped[datetime | None]
     answer: Mapped[str] = mapped_column(default="")

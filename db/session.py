@@ -114,8 +114,18 @@ def connect(url: str, password_file: Path | None = None) -> Engine:
     )
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _make_sqlite_durable)
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        event.listen(engine, "begin", _begin)
     return engine
+
+
+def _begin(connection: Connection) -> None:
+    only_reads = connection.get_execution_options().get("only_reads", False)
+    connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
+
+
+def only_read(session: Session) -> None:
+    """Let this transaction, which has not begun, keep no writer waiting; it sees the database as it is now."""
+    session.connection(execution_options={"only_reads": True})
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:

@@ -8,8 +8,8 @@ from importlib.metadata import version
 from ssl import SSLCertVerificationError, SSLContext, SSLError, SSLSocket
 from typing import Any, cast
 
-from pydicom.uid import UID
-from pynetdicom import AE, evt
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom import AE, build_context, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event
 from pynetdicom.presentation import PresentationContext
@@ -95,6 +95,11 @@ def in_words(error: OSError) -> str:
     if isinstance(error, SSLError) and error.reason:
         return error.reason.replace("_", " ").lower()
     return error.strerror or str(error) or type(error).__name__
+
+
+def uncompressed(sop_class: UID) -> PresentationContext:
+    """The context of a service whose data sets hold no pixels."""
+    return build_context(sop_class, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
 
 
 class Requestor(AE):

@@ -74,6 +74,7 @@ QUALITY_FINDINGS = {
     QualityCode.LUNG_VOLUME: Code("LUNGVOLUME", PRIVATE_SCHEME, "Implausible lung volume"),
     QualityCode.LUNGS_CUT_OFF: Code("CUTOFF", PRIVATE_SCHEME, "Lungs cut off"),
     QualityCode.ANNOTATION_REFUSED: Code("ANNOTATION", PRIVATE_SCHEME, "Annotation that could not be used"),
+    QualityCode.INCOMPLETE_STUDY: Code("INCOMPLETE", PRIVATE_SCHEME, "Study not confirmed as complete"),
 }
 LIMITATION = Code("LIMIT", PRIVATE_SCHEME, "Limitation")
 MODEL_STATEMENT = Code("MODEL", PRIVATE_SCHEME, "Statement of the model")

@@ -123,7 +123,8 @@ class InProcess:
 
     def __call__(self, request: Request, *, on_stage: OnStage) -> Analysis:
         on_stage("load")
-        volume = load(request.slices)
+        loaded = load(request.slices)
+        volume = replace(loaded, findings=(*loaded.findings, *request.findings))
         series = Series(volume.series_instance_uid, volume.frame_of_reference_uid)
         algorithms = self.models.rules.algorithm_annotations
         annotations = [read_annotation(file, series, algorithms=algorithms) for file in request.annotations]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from inference.annotation_files import File
-from inference.findings import Analysis
+from inference.findings import Analysis, InputQuality
 from inference.volume import VolumeRefused
 
 OnStage = Callable[[str], None]
@@ -31,6 +31,7 @@ class Request:
 
     slices: tuple[Path, ...]
     annotations: tuple[File, ...] = ()
+    findings: tuple[InputQuality, ...] = ()  # what is known of the study before a file is read
 
 
 class Executor(Protocol):
@@ -48,6 +49,10 @@ class TookTooLong(Unfinished):
 
 class ChildDied(Unfinished):
     """Its process is gone: killed for its memory, or crashed in a library."""
+
+
+class Abandoned(Unfinished):
+    """It was given up by `abandon`."""
 
 
 class Failed(Unfinished):
@@ -75,21 +80,40 @@ class SpawnedChild:
         self._build = build
         self._describe = describe
         self._time_limit_s = time_limit_s
+        self._abandoned = False
+        self._busy: _Child | None = None
         self._child: _Child | None = self._started()
 
     def __call__(self, request: Request, *, on_stage: OnStage) -> Analysis:
         child, self._child = self._child or self._started(), None
+        self._busy = child
         try:
-            child.pipe.send(request)
-            answer = child.answer(self._time_limit_s, on_stage)
+            answer = self._answer(child, request, on_stage)
             if isinstance(answer, Analysis | VolumeRefused):
                 self._child = child
         finally:
+            self._busy = None
             if self._child is None:
                 child.kill()
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    def _answer(self, child: "_Child", request: Request, on_stage: OnStage) -> Analysis | Exception:
+        try:
+            if not self._abandoned:
+                child.pipe.send(request)
+                return child.answer(self._time_limit_s, on_stage)
+        except (ChildDied, ConnectionError):
+            if not self._abandoned:
+                raise
+        raise Abandoned("the worker stops")
+
+    def abandon(self) -> None:
+        """From another thread: the analysis under way, and any later one, raises Abandoned."""
+        self._abandoned = True
+        if (busy := self._busy) is not None:
+            busy.end()
 
     def close(self) -> None:
         if self._child is not None:
@@ -140,6 +164,10 @@ class _Child:
             code = self._process.exitcode
             raise ChildDied(f"the analysing process died in stage {stage}, exit code {code}") from None
         return said
+
+    def end(self) -> None:
+        """Whoever waits for its answer hears that it died."""
+        self._process.kill()
 
     def kill(self) -> None:
         self._process.kill()

@@ -50,6 +50,7 @@ class QualityCode(StrEnum):
     LUNG_VOLUME = "lung_volume"
     LUNGS_CUT_OFF = "lungs_cut_off"
     ANNOTATION_REFUSED = "annotation_refused"
+    INCOMPLETE_STUDY = "incomplete_study"
 
 
 @dataclass(frozen=True, order=True)

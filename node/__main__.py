@@ -1,6 +1,7 @@
 """The command `sedas-node`. Only `worker`, `check` and `analyse` load torch, and only when they need it."""
 
 import signal
+import socket
 import sys
 import threading
 from contextlib import nullcontext
@@ -20,8 +21,10 @@ from dicom_out.rejection import Reason
 from inference.bundle import BadBundle
 from node import app, interventions, listing, withdrawal
 from node import quarantine as refused
+from node import retention as expendable
 from node.audit_heads import BadHeadFile, exported_heads
 from node.audit_key import key_file, read_key
+from node.backup import back_up
 from node.checkup import checkup
 from node.choice import NotAnalysable
 from node.commission import commission as run_commission
@@ -30,9 +33,10 @@ from node.commission_patient import way
 from node.commission_record import Site
 from node.demo import DemoFailed, demonstrate
 from node.interventions import CannotIntervene
-from node.logs import start_logging
+from node.logs import log_uncaught, start_logging
 from node.outbound import BadPeer, addressed, echo_peer, send_path
-from node.processes import stop_with, worker_process
+from node.processes import end_within, stop_with, worker_process
+from node.receivers import ReceiverFailed, say_ready, stop_with_node, told_settings
 
 cli = typer.Typer(
     help="Scores lung nodules on chest CT beside a PACS. For research; not a medical device.",
@@ -57,15 +61,25 @@ JobArgument = Annotated[int, typer.Argument(metavar="JOB", help="Its number in `
 
 COMPLAINTS = (
     BadBundle, BadConfig, BadHeadFile, BadPeer, CannotIntervene, DatabaseUnusable, DemoFailed, NotAnalysable, OSError,
-    OtherAuditKey,
+    ReceiverFailed,    OtherAuditKey,
 )  # fmt: skip
 """What a person can mend: one line on stderr and exit code 2, not a traceback."""
 
 
+STOP_S = 25.0
+"""systemd and most people wait for 30 s."""
+
+
 def _stop_on_signals() -> threading.Event:
     stop = threading.Event()
+
+    def on_signal(*_: object) -> None:
+        if not stop.is_set():
+            end_within(STOP_S)
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, on_signal)
     return stop
 
 
@@ -77,6 +91,7 @@ def run(
     """Run the node: listen for images, decide about studies, deliver results."""
     settings = load(config)
     start_logging()
+    log_uncaught()
     stop = _stop_on_signals()
     workers = worker_process(["--config", str(config)] if config else []) if with_worker else nullcontext()
     with workers as process, app.running(settings, process):
@@ -93,11 +108,27 @@ def worker(
     """Run one worker: claim queued jobs, analyse them, put the results into the outbox."""
     settings = load(config)
     start_logging()
+    log_uncaught()
     stop = _stop_on_signals()
     if parent is not None:
         stop_with(parent, stop)
-    with app.worker(settings) as ready:
+    with app.worker(settings, stop) as ready:
         ready.work(stop)
+
+
+@cli.command(hidden=True)
+def receive(
+    listener: Annotated[int, typer.Option(help="The descriptor of the node's listening socket.")],
+) -> None:
+    """Run one receiving process of a node, which starts it."""
+    settings = told_settings()
+    start_logging()
+    log_uncaught()
+    stop = _stop_on_signals()
+    stop_with_node(stop)
+    with socket.socket(fileno=listener) as shared, app.receiver(settings, shared):
+        say_ready()
+        stop.wait()
 
 
 @cli.command()
@@ -252,6 +283,29 @@ def quarantine(
         screen.print(f"object {number} is taken in")
     else:
         refused.print_one(settings, sessions, screen, number, as_json=as_json)
+
+
+@cli.command()
+def retention(
+    config: ConfigOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Delete nothing: print what would go, and why.")
+    ] = False,
+) -> None:
+    """Delete received images that nothing needs, by age and for the disk, as the running node does by itself."""
+    settings = load(config)
+    sessions = app.open_existing(settings)
+    find = expendable.doomed if dry_run else expendable.delete_expendable
+    expendable.print_doomed(find(settings, sessions, now=app.now()), screen, done=not dry_run)
+
+
+@cli.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder for the copy.")],
+    config: ConfigOption = None,
+) -> None:
+    """Copy database and files while the node runs, so that every row has its file; without the audit key."""
+    back_up(load(config), folder, screen)
 
 
 @cli.command()

@@ -2,6 +2,8 @@
 
 import logging
 import socket
+import time
+from functools import partial
 from ssl import SSLContext, SSLSocket
 from threading import Thread
 from typing import Any, cast
@@ -16,6 +18,9 @@ from node.reactor import Begin, Served
 log = logging.getLogger(__name__)
 
 SPARE_CONNECTIONS = 32  # that have not asked for an association yet
+
+GIVE_WAY_S = 0.004  # for each association, before another is accepted
+MOST_GIVEN_WAY = 10
 
 Handlers = list[tuple[Any, Any] | tuple[Any, Any, list[Any]]]
 
@@ -35,13 +40,23 @@ class _Server(ThreadedAssociationServer):
     """Accepts and nothing else: what may wait for the peer waits in the peer's own thread, for a limited time."""
 
     daemon_threads = True
-    request_queue_size = 128  # more than may come while one is accepted
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
+    def __init__(self, listener: socket.socket, *arguments: Any, **named: Any) -> None:
+        self._listener = listener
         self._shaking_hands: set[Any] = set()
+        super().__init__(*arguments, **named)
+
+    def server_bind(self) -> None:
+        """The socket listens already."""
+        self.socket = self._listener.dup()
+
+    def server_activate(self) -> None:
+        pass
 
     def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
+        """Let a process that has fewer associations go first; raises BlockingIOError where one has."""
+        if cast("Acceptor", self.ae).has_companions:
+            time.sleep(GIVE_WAY_S * min(len(self.active_associations), MOST_GIVEN_WAY))
         connection, address = cast("socket.socket", self.socket).accept()
         if self.ssl_context is not None:
             connection = self.ssl_context.wrap_socket(
@@ -77,6 +92,9 @@ class _Server(ThreadedAssociationServer):
 class Acceptor(AE):
     """An application entity that listens with such a server."""
 
+    has_companions = False
+    """Other processes accept from the same socket."""
+
     begin: Begin
     """Is called when the data set of a C-STORE begins to come."""
 
@@ -90,13 +108,13 @@ class Acceptor(AE):
             connection.abort()
         super().shutdown()
 
-    def serve(self, address: tuple[str, int], context: SSLContext | None, handlers: Handlers) -> int:
-        """Listen until `shutdown`; gives the port."""
+    def serve(self, listener: socket.socket, context: SSLContext | None, handlers: Handlers) -> int:
+        """Accept from `listener` until `shutdown`; gives its port."""
         server = self.make_server(
-            address,
+            listener.getsockname(),
             ssl_context=context,
             evt_handlers=cast("Any", handlers),
-            server_class=_Server,
+            server_class=cast("Any", partial(_Server, listener)),
             request_handler=_Handler,
         )
         self._servers.append(server)

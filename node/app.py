@@ -3,15 +3,14 @@
 import logging
 import os
 import socket
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from pydicom.dataset import Dataset
 
 from config.load import BadConfig
 from config.settings import Destination as Recipient
@@ -30,25 +29,28 @@ from inference.bundle import Bundle, demonstration, load_bundle
 from inference.executor import SpawnedChild
 from inference.findings import QualityCode
 from node import scp, ticks
+from node.archive import Archive, asking
 from node.audit_export import STARTED, STOPPED, export_trail
 from node.audit_heads import export_head
 from node.audit_key import key_file, make_key, read_key
-from node.commitments import ask_due, forgo, hear
+from node.commitments import ask_due, forgo
+from node.health import Page, answering, pages
 from node.intake import consider_studies
 from node.leases import LeaseWatch
 from node.logs import blame
+from node.metrics import Metrics
 from node.notify import READY, STOPPING, notify, watchdog_s
 from node.outgoing import call_overdue, park_unknown, send_due
 from node.processes import WorkerProcess
-from node.quarantine import prune, put_aside
-from node.receive import Arrival, Incoming, Reception
-from node.recorder import Recorder
-from node.rejections import Rejections
-from node.spool import SpoolFile
+from node.quarantine import prune
+from node.readiness import Listens, Readiness
+from node.receivers import receivers
+from node.receiving import receiving
+from node.retention import delete_expendable
 from node.syslog import Repository
+from node.tick_times import TickTimes
 from node.tls import peer_of
 from node.watchdog import Watchdog
-from node.watermark import Watermark
 from node.worker import Worker
 
 if TYPE_CHECKING:
@@ -57,6 +59,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PRUNING_S = 3600.0
+RETENTION_S = 60.0
+GRACE_S = 10.0
 
 
 def now() -> datetime:
@@ -168,8 +172,11 @@ def _opened(settings: Settings) -> Iterator[Sessions]:
 
 
 @contextmanager
-def worker(settings: Settings) -> Iterator[Worker]:
-    """A worker whose analyses run in a child process, while the block runs."""
+def worker(settings: Settings, stop: threading.Event) -> Iterator[Worker]:
+    """A worker whose analyses run in a child process, while the block runs; `stop` gives up the one under way.
+
+    It may end within `GRACE_S`; afterwards its job goes back to the queue, its attempt uncounted.
+    """
     name = f"{socket.gethostname()}-{os.getpid()}"
     execute = SpawnedChild(partial(in_process, settings), blame, time_limit_s=settings.worker.time_limit_s)
     try:
@@ -177,10 +184,27 @@ def worker(settings: Settings) -> Iterator[Worker]:
             _opened(settings) as sessions,
             _noted(sessions, f"worker {name}"),
             _announced(),
+            _abandoned_after(stop, execute.abandon),
         ):
             yield Worker(name, sessions, execute, settings, now)
     finally:
         execute.close()
+
+
+@contextmanager
+def _abandoned_after(stop: threading.Event, abandon: Callable[[], None]) -> Iterator[None]:
+    done = threading.Event()
+
+    def watch() -> None:
+        stop.wait()
+        if not done.wait(GRACE_S):
+            abandon()
+
+    threading.Thread(target=watch, name="stop watch", daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
 
 
 @contextmanager
@@ -213,35 +237,44 @@ def running(settings: Settings, workers: WorkerProcess | None = None) -> Iterato
 
 @contextmanager
 def _listening(settings: Settings, sessions: Sessions, workers: WorkerProcess | None) -> Iterator[int]:
-    watermark = Watermark(settings.storage.folder, settings.storage.minimum_free_bytes)
-
-    def refuse(file: SpoolFile, arrival: Arrival, reason: str) -> None:
-        put_aside(file, arrival, reason, settings, sessions, now=now())
-
-    reception = Reception(settings.storage, Recorder(sessions, now), refuse, now)
-
-    def begin(arrival: Arrival) -> Incoming:
-        watermark.check()
-        return reception.begin(arrival)
-
-    def report(event_type: int | None, information: Dataset, sender: str) -> int:
-        return hear(sessions, settings.delivery, event_type, information, sender, now=now())
-
-    reporters = [d.ae_title for d in settings.delivery.destinations if d.commitment]
+    times, listens_on = TickTimes(), Listens()
     with (
         _noted(sessions, f"node {socket.gethostname()}-{os.getpid()}"),
-        ticks.ticking(_ticks(settings, sessions, workers)),
-        scp.listening(
-            settings.listener,
-            begin,
-            reporting=scp.Reporting(reporters, report),
-            alarm=Rejections(sessions, now).note,
-        ) as port,
+        answering(settings.http, _pages(settings, sessions, times, listens_on)),
+        scp.bound(settings.listener) as listener,
+        _receiving(settings, sessions, listener) as receive,
+        ticks.ticking({**_ticks(settings, sessions, workers), **receive}, times),
+        listens_on.while_up(port := listener.getsockname()[1]),
     ):
         secured = settings.listener.tls is not None
         log.info("listening", extra={"ae_title": settings.listener.ae_title, "port": port, "tls": secured})
         with _announced():
             yield port
+
+
+@contextmanager
+def _receiving(
+    settings: Settings, sessions: Sessions, listener: socket.socket
+) -> Iterator[dict[str, tuple[ticks.Tick, float]]]:
+    """Reception in processes of its own, or, with one, in this; gives the ticks that keep it going."""
+    if settings.listener.processes == 1:
+        with receiving(settings, sessions, listener, now):
+            yield {}
+    else:
+        with receivers(settings, listener) as processes:
+            yield {"receivers": (processes.ensure, settings.ticks.leases_s)}
+
+
+@contextmanager
+def receiver(settings: Settings, listener: socket.socket) -> Iterator[None]:
+    """One receiving process."""
+    with _opened(settings) as sessions, receiving(settings, sessions, listener, now):
+        yield
+
+
+def _pages(settings: Settings, sessions: Sessions, times: TickTimes, listens: Listens) -> Mapping[str, Page]:
+    state = Readiness(settings, sessions, times, listens.port)
+    return pages(state.ills, state.obstacles, Metrics(settings, sessions, times, now).text)
 
 
 @contextmanager
@@ -261,8 +294,10 @@ def _ticks(
     thickness_mm = open_bundle(settings).preprocessing.slice_thickness_mm
     leases = LeaseWatch(sessions, settings.worker, now)
 
+    archive = Archive(asking(settings))
+
     def completion() -> None:
-        consider_studies(sessions, settings, model_thickness_mm=thickness_mm, now=now())
+        consider_studies(sessions, settings, archive, model_thickness_mm=thickness_mm, now=now())
 
     def delivery(to: Recipient, peer: CStoreDestination) -> None:
         send_due(sessions, to, peer, settings, now=now())
@@ -279,6 +314,9 @@ def _ticks(
     def old_quarantine() -> None:
         prune(settings, sessions, now=now())
 
+    def old_images() -> None:
+        delete_expendable(settings, sessions, now=now())
+
     every: dict[str, tuple[ticks.Tick, float]] = {
         **_audit_ticks(settings, sessions),
         **_watched_ticks(
@@ -287,6 +325,7 @@ def _ticks(
         ),
         "late deliveries": (late_deliveries, rules.leases_s),
         "quarantine": (old_quarantine, PRUNING_S),
+        "retention": (old_images, RETENTION_S),
     }
     for to in recipients:
         every[f"delivery to {to.name}"] = (partial(delivery, to, destination(settings, to)), rules.delivery_s)

@@ -32,6 +32,7 @@ from node.listing import audit_line
 from node.outbound import dicom_files
 from node.processes import worker_process
 from node.receive import Arrival
+from node.storing import gathered
 
 PACS = Listener(ae_title="DEMOPACS", host="127.0.0.1", port=0, calling_ae_titles=("SEDASDEMO",))
 SENDS_BACK: Mapping[str, Sequence[str]] = dict.fromkeys(IODS, scp.UNCOMPRESSED)
@@ -126,7 +127,7 @@ def _pacs(places: Places) -> Iterator[int]:
     def keep(content: bytes, arrival: Arrival) -> None:
         write_durably(content, places.pacs / f"{arrival.sop_instance_uid}.dcm")
 
-    with scp.listening(PACS, scp.gathered(keep), SENDS_BACK) as port:
+    with scp.listening(PACS, gathered(keep), SENDS_BACK) as port:
         yield port
 
 
@@ -143,6 +144,12 @@ folder = {json.dumps(str(places.node))}
 
 [completion]
 quiet_period_s = 2.0
+
+[retention]
+minimum_free_bytes = 0
+
+[http]
+port = 0
 
 [[delivery.destinations]]
 name = "pacs"

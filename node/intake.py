@@ -1,30 +1,48 @@
 """From a received study to a job: complete, eligible, one series chosen; or rejected with the reason."""
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from config.settings import Settings
+from config.settings import Completion, Settings
 from db import audit, instances, jobs, results
 from db.models import Instance, Job
 from db.session import Session, Sessions, installation_id
 from db.states import Event, State
 from inference.findings import AlgorithmIdentity
 from node.annotations import Judgement, Rules, judge, our_devices
+from node.archive import Archive
 from node.choice import Decision, Finding, decide
 from node.classes import ANNOTATION_CLASSES, CT_CLASSES
-from node.completion import is_complete
+from node.completion import Verdict, is_settled, verdict
+from node.eligibility import why_not_image
+from node.gaps import gaps
 from node.headers import Header, NotDicom, read_header
 
 log = logging.getLogger(__name__)
 
 
 def consider_studies(
-    sessions: Sessions, settings: Settings, *, model_thickness_mm: float, now: datetime
+    sessions: Sessions,
+    settings: Settings,
+    archive: Archive | None = None,
+    *,
+    model_thickness_mm: float,
+    now: datetime,
 ) -> None:
-    """Decide about every study that is complete by `now`."""
-    for job_id, study in _complete_studies(sessions, settings, now=now):
+    """Decide about every study that is complete, or has been waited for long enough, by `now`."""
+    archive = archive or Archive()
+    settled = _settled_studies(sessions, settings.completion, now=now)
+    archive.forget_others({study[0].study_instance_uid for _, study, _ in settled})
+    for job_id, study, last in settled:
+        received = Counter(i.series_instance_uid for i in study if i.sop_class_uid in CT_CLASSES)
+        uid = study[0].study_instance_uid
+        archived = archive.of_study(uid, received, now=now)
+        known = verdict(settings.completion, received, archived, archive.gaps(uid, received))
+        if not known.starts(last, now):
+            continue
         wanted = [i for i in study if i.sop_class_uid in CT_CLASSES | ANNOTATION_CLASSES]
         try:
             headers, unreadable = _read(wanted, settings.storage.spool)
@@ -33,26 +51,32 @@ def consider_studies(
             log.error("spool unreadable", extra={"job": job_id, "reason": error.strerror})
             continue  # the next tick looks again
         images = [h for h in headers if h.sop_class_uid in CT_CLASSES]
+        archive.note_gaps(
+            uid, received, gaps(h for h in images if why_not_image(h, settings.eligibility) is None)
+        )
+        known = verdict(settings.completion, received, archived, archive.gaps(uid, received))
+        if not known.starts(last, now):
+            continue
         kept = [h for h in images if h.sop_instance_uid not in judgement.withdrawn]
         decision = decide(
             kept, settings.eligibility, model_thickness_mm=model_thickness_mm, marked=judgement.series
         )
         if images and not kept:
             decision = Decision((), f"all {len(images)} images are withdrawn by a rejection note", ())
-        _settle(sessions, job_id, study, decision, judgement, unreadable, now=now)
+        _settle(sessions, job_id, study, decision, judgement, unreadable, known, now=now)
 
 
-def _complete_studies(
-    sessions: Sessions, settings: Settings, *, now: datetime
-) -> list[tuple[int, Sequence[Instance]]]:
-    """The jobs whose study is complete, each with all that was received of it."""
-    complete = []
+def _settled_studies(
+    sessions: Sessions, rules: Completion, *, now: datetime
+) -> list[tuple[int, Sequence[Instance], datetime]]:
+    """The jobs whose study has had no image for a while, each with all that was received and when the last came."""
+    settled = []
     with sessions() as session:
         for job in jobs.in_state(session, State.RECEIVING):
             last = instances.last_received_at(session, job.study_instance_uid)
-            if last is not None and is_complete(settings.completion, last_received_at=last, now=now):
-                complete.append((job.id, instances.of_study(session, job.study_instance_uid)))
-    return complete
+            if last is not None and is_settled(rules, last_received_at=last, now=now):
+                settled.append((job.id, instances.of_study(session, job.study_instance_uid), last))
+    return settled
 
 
 def _judge(sessions: Sessions, headers: Sequence[Header], settings: Settings) -> Judgement:
@@ -89,14 +113,19 @@ def _settle(
     decision: Decision,
     judgement: Judgement,
     unreadable: Sequence[Finding],
+    known: Verdict,
     *,
     now: datetime,
 ) -> None:
     uid = study[0].study_instance_uid
     with sessions.begin() as session:
         [job] = jobs.locked(session, [job_id])
-        if job.state is not State.RECEIVING or len(instances.of_study(session, uid)) != len(study):
-            return  # an image came while we looked; the next tick looks again
+        if job.state is not State.RECEIVING or _contents(instances.of_study(session, uid)) != _contents(
+            study
+        ):
+            return  # an image came, or was revised, while we looked; the next tick looks again
+        job.completeness, job.missing = known.completeness, known.missing
+        audit.note(session, job, "completeness", now=now, detail=known.in_words)
         for finding in (*unreadable, *judgement.findings, *decision.findings):
             audit.note(session, job, finding.event, now=now, detail=finding.detail)
         slices = frozenset(h.sop_instance_uid for h in decision.slices)
@@ -118,7 +147,14 @@ def _settle(
                 completed_at=now,
                 reason="",
             )
-    log.info("study considered", extra={"study_instance_uid": uid, "reason": decision.reason})
+    log.info(
+        "study considered",
+        extra={"study_instance_uid": uid, "reason": decision.reason, "completeness": known.completeness},
+    )
+
+
+def _contents(study: Sequence[Instance]) -> set[tuple[int, str]]:
+    return {(instance.id, instance.sha256) for instance in study}
 
 
 def _reject(session: Session, job: Job, reason: str, *, now: datetime) -> None:

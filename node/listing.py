@@ -27,6 +27,8 @@ def print_jobs(sessions: Sessions, screen: Console, *, as_json: bool) -> None:
     for job, result in every:
         screen.print(f"job {job.id}  {job.state}  since {job.changed_at:%Y-%m-%d %H:%M:%S}  {_found(result)}")
         screen.print(f"  study {job.study_instance_uid}, generation {job.generation}")
+        if job.completeness:
+            screen.print(f"  {job.completeness}" + (f": {job.missing}" if job.missing else ""))
         if job.reason:
             screen.print(f"  {job.reason}")
         for one in progress.get(job.id, []):
@@ -109,6 +111,8 @@ def _job_row(job: Job, result: Result | None, progress: Sequence[Progress]) -> R
         "probability": result.probability if result else None,
         "slice_policy": result.slice_policy if result else None,
         "attempts": job.attempts,
+        "completeness": job.completeness,
+        "missing": job.missing,
         "reason": job.reason,
         "withdrawal": job.withdrawal,
         "deliveries": [_progress_row(one) for one in progress],

@@ -3,12 +3,18 @@
 import json
 import logging
 import sys
+import threading
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import pydicom
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+log = logging.getLogger(__name__)
 
 _OURS = frozenset({"node", "inference", "dicom_out", "db", "config"})
 _STANDARD = frozenset(vars(logging.makeLogRecord({})))
@@ -23,6 +29,25 @@ def start_logging(stream: TextIO = sys.stderr) -> None:
     for library in ("pynetdicom", "pydicom", "apscheduler", "alembic", "highdicom", "numexpr", "py.warnings"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+
+
+def log_uncaught() -> None:
+    """What ends the process or one of its threads is an event in the log too, without the text of others."""
+
+    def of_thread(gone: threading.ExceptHookArgs) -> None:
+        _note_uncaught(gone.exc_value, gone.thread.name if gone.thread else "")
+
+    def unraisable(gone: "UnraisableHookArgs") -> None:
+        _note_uncaught(gone.exc_value, threading.current_thread().name)
+
+    sys.excepthook = lambda _kind, error, _trace: _note_uncaught(error, "main")
+    threading.excepthook = of_thread
+    sys.unraisablehook = unraisable
+
+
+def _note_uncaught(error: BaseException | None, thread: str) -> None:
+    if error is not None and not isinstance(error, SystemExit | KeyboardInterrupt):
+        log.critical("uncaught error", extra={"in_thread": thread, "error": blame(error)})
 
 
 def blame(error: BaseException) -> str:

@@ -1,10 +1,12 @@
 """A worker as a child process: started again when it dies, stopped with its parent."""
 
 import logging
+import math
 import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,11 +23,11 @@ class WorkerProcess:
         self._command = [sys.executable, "-m", "node", "worker", *arguments, "--parent", str(os.getpid())]
         self._log_file = log_file
         self._process: subprocess.Popen[bytes] | None = None
-        self._stopped = False
+        self._stop_by = math.inf
 
     def ensure(self) -> None:
         """Start the process if it is not running."""
-        if self._stopped:
+        if self._stop_by < math.inf:
             return
         if self._process is not None:
             if self._process.poll() is None:
@@ -41,19 +43,34 @@ class WorkerProcess:
             return subprocess.Popen(self._command, stdout=output, stderr=output)  # noqa: S603 - likewise
 
     def ask_to_stop(self) -> None:
-        self._stopped = True
-        if self._process is not None:
-            self._process.terminate()
+        """It has `STOP_S` from the first time that it is asked."""
+        if self._stop_by == math.inf:
+            self._stop_by = time.monotonic() + _STOP_S
+            if self._process is not None:
+                self._process.terminate()
 
     def stop(self) -> None:
         self.ask_to_stop()
         if self._process is None:
             return
         try:
-            self._process.wait(_STOP_S)
+            self._process.wait(max(0.0, self._stop_by - time.monotonic()))
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def end_within(seconds: float) -> None:
+    """Let this process end by then, whatever still waits: all that was promised is on the disk."""
+
+    def end() -> None:
+        log.warning("the stop took too long", extra={"seconds": seconds})
+        logging.shutdown()
+        os._exit(0)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
 
 
 @contextmanager

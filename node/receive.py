@@ -8,6 +8,7 @@ from pathlib import Path
 
 from config.settings import Storage
 from db.instances import Standing
+from db.jobs import LostRace
 from db.models import Instance
 from node.identification import Header, Identity, NotStorable, identify, read_header
 from node.recorder import Recorder
@@ -127,6 +128,8 @@ class Incoming:
                 self._file.drop()
             case Standing.OTHER:
                 self._revise(instance)
+            case Standing.HERE if not (storage.spool / path).exists():
+                raise LostRace("deleted by retention at the same moment")
 
     def _revise(self, revised: Instance) -> None:
         """Take the place of the content that is known under this UID, if only the header differs."""

@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from datetime import datetime
 from threading import Lock
 
-from db import instances, jobs
+from db import instances, jobs, retention
 from db.instances import AlreadyKnown, Standing
 from db.jobs import LostRace
 from db.models import Instance
@@ -88,6 +88,9 @@ class Recorder:
         with translated(), self._sessions.begin() as session:
             found = [Standing.NEW] * len(arrived) if are_new else instances.standings(session, arrived)
             new = [i for i, standing in zip(arrived, found, strict=True) if standing is Standing.NEW]
+            for instance, standing in zip(arrived, found, strict=True):
+                if standing is Standing.HERE:
+                    retention.came_again(session, instance.sop_instance_uid, now=self._now())
             if new:
                 instances.add(session, new)
                 _open_jobs(session, new, now=self._now())

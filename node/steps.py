@@ -17,7 +17,7 @@ from dicom_out import encode, identity, validation
 from dicom_out.finding import Finding
 from inference.annotation_files import File
 from inference.executor import Executor, OnStage, Request
-from inference.findings import Analysis
+from inference.findings import Analysis, InputQuality, QualityCode
 from node.release import level, released
 
 log = logging.getLogger(__name__)
@@ -49,6 +49,7 @@ class Origin:
     generation: int
     at: datetime  # when the study was complete: the instant its results carry
     predecessor: identity.Predecessor | None = None  # the report of an earlier generation
+    missing: str = ""  # why the study does not count as complete, in words
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,9 @@ def process(
 ) -> Outcome:
     """Analyse the slices, with what is marked in them, write the result objects into `folder`, and check them."""
     started = time.perf_counter()
-    request = Request(tuple(i.path for i in inputs), tuple(a.file for a in annotations))
+    request = Request(
+        tuple(i.path for i in inputs), tuple(a.file for a in annotations), _of_study(origin.missing)
+    )
     analysis = execute(request, on_stage=on_stage)
     on_stage("encode")
     encoding = time.perf_counter()
@@ -140,11 +143,15 @@ def _digest(
         annotation_digests=[a.sha256 for a in annotations],
         bundle_digest=analysis.classifier.digest,
         segmenter_digest=analysis.segmenter.digest,
-        settings=f"release={shown} {moving} {settings.results.model_dump_json()}",
+        settings=f"release={shown} {moving} {settings.results.model_dump_json()} {origin.missing}".rstrip(),
         software_version=version("sedas-node"),
         at=origin.at,
         predecessor=origin.predecessor,
     )
+
+
+def _of_study(missing: str) -> tuple[InputQuality, ...]:
+    return (InputQuality(QualityCode.INCOMPLETE_STUDY, f"{missing}."),) if missing else ()
 
 
 def predecessor(report: Path) -> identity.Predecessor | None:

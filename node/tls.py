@@ -12,7 +12,7 @@ from ssl import (
 )
 
 from config.load import BadConfig
-from config.settings import Destination, Listener, Tls
+from config.settings import Archive, Destination, Listener, Tls
 from dicom_out.association import Peer, Secured
 
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -30,10 +30,12 @@ def server_context(tls: Tls) -> SSLContext:
 
 def peer_of(to: Destination) -> Peer:
     """The destination as it is called. Raises BadConfig."""
-    if to.tls is None:
-        return Peer(to.ae_title, to.host, to.port)
-    context = _context(PROTOCOL_TLS_CLIENT, to.tls, f"delivery.destinations, {to.name}: tls")
-    return Peer(to.ae_title, to.host, to.port, Secured(context, to.server_name or to.host))
+    return _peer(to, f"delivery.destinations, {to.name}: tls")
+
+
+def archive_peer(archive: Archive) -> Peer:
+    """The archive that is asked about studies. Raises BadConfig."""
+    return _peer(archive, "completion.archive.tls")
 
 
 def own_listener(listener: Listener) -> Peer:
@@ -44,6 +46,13 @@ def own_listener(listener: Listener) -> Peer:
     context = _context(PROTOCOL_TLS_CLIENT, listener.tls, "listener.tls")
     context.check_hostname = False  # the certificate is for the name that others call
     return Peer(listener.ae_title, host, listener.port, Secured(context, host))
+
+
+def _peer(to: Destination | Archive, setting: str) -> Peer:
+    if to.tls is None:
+        return Peer(to.ae_title, to.host, to.port)
+    context = _context(PROTOCOL_TLS_CLIENT, to.tls, setting)
+    return Peer(to.ae_title, to.host, to.port, Secured(context, to.server_name or to.host))
 
 
 def _context(protocol: int, tls: Tls, setting: str) -> SSLContext:

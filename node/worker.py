@@ -16,7 +16,7 @@ from db.session import DatabaseAway, DatabaseUnusable, Sessions, installation_id
 from db.states import Event
 from dicom_out.report_classes import CLASSES
 from inference.annotation_files import File
-from inference.executor import Executor, Failed, Unfinished
+from inference.executor import Abandoned, Executor, Failed, Unfinished
 from inference.volume import VolumeRefused
 from node.classes import ANNOTATION_CLASSES, CT_CLASSES
 from node.inspection import verdict, withhold
@@ -76,6 +76,10 @@ class Worker:
         try:
             outcome = self._analyse(job)
             self._once_there(stop, partial(self._store, job, outcome))
+        except Abandoned as error:  # the attempt does not count
+            log.info("job given back", extra=facts)
+            given_back = partial(self._end, job, Event.LEASE_LOST, str(error), attempts=job.attempts - 1)
+            self._once_there(stop, given_back)
         except (jobs.LostRace, DatabaseAway):
             raise
         except VolumeRefused as refusal:  # what no other attempt would change
@@ -119,6 +123,7 @@ class Worker:
                 job.generation,
                 job.completed_at or job.created_at,
                 predecessor(outbox / earlier.path) if earlier else None,
+                job.missing,
             ),
             outbox / job.study_instance_uid / str(job.generation),
             on_stage=partial(_log_stage, job.id),
@@ -162,7 +167,7 @@ class Worker:
         else:
             self._end(job, Event.ATTEMPT_FAILED, reason, not_before=self.now() + wait)
 
-    def _end(self, job: Job, event: Event, reason: str, *, not_before: datetime | None = None) -> None:
+    def _end(self, job: Job, event: Event, reason: str, **changes: datetime | int) -> None:
         with self.sessions.begin() as session:
             jobs.advance(
                 session,
@@ -172,7 +177,7 @@ class Worker:
                 owner=self.name,
                 detail=reason,
                 reason=reason,
-                not_before=not_before,
+                **changes,
             )
 
     @contextmanager

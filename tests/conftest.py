@@ -77,10 +77,12 @@ def settings(tmp_path: Path) -> Settings:
     """Settings of a node below `tmp_path` that takes images from PACS and sends to nobody."""
     return Settings.model_validate(
         {
-            "listener": {"host": "127.0.0.1", "port": 0, "calling_ae_titles": ["PACS"]},
+            "listener": {"host": "127.0.0.1", "port": 0, "processes": 1, "calling_ae_titles": ["PACS"]},
             "storage": {"folder": tmp_path / "node"},
             "completion": {"quiet_period_s": 1.0},
             "inference": QUICK.model_dump(),
+            "retention": {"minimum_free_bytes": 0},
+            "http": {"port": 0},
         }
     )
 

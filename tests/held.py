@@ -30,6 +30,7 @@ from node.interventions import release_job
 from node.listing import print_jobs
 from node.outgoing import send_due
 from node.receive import Arrival
+from node.storing import gathered
 from node.worker import Worker
 from tests.models import QUICK, QUICK_SETTINGS
 from tests.phantom import small_chest
@@ -138,7 +139,7 @@ class Node:
         committing = [d.ae_title for d in self.settings.delivery.destinations if d.commitment]
         reporting = scp.Reporting(committing, self._hear)
         self.port = stack.enter_context(
-            scp.listening(self.settings.listener, scp.gathered(self._keep), reporting=reporting)
+            scp.listening(self.settings.listener, gathered(self._keep), reporting=reporting)
         )
         return stack
 

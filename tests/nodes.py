@@ -22,6 +22,7 @@ from db.states import SETTLED
 from dicom_out.iods import IODS
 from node import scp
 from node.receive import Arrival
+from node.storing import gathered
 from tests.databases import Database
 from tests.models import QUICK
 from tests.peers import wait_for
@@ -45,7 +46,7 @@ def recording_pacs(port: int = 0, *, tls: Tls | None = None) -> Iterator[Pacs]:
     pacs = Pacs()
     listener = Listener(ae_title="PACS", host="127.0.0.1", port=port, calling_ae_titles=("SEDAS",), tls=tls)
     contexts: Mapping[str, Sequence[str]] = dict.fromkeys((*IODS, CTImageStorage), scp.UNCOMPRESSED)
-    with scp.listening(listener, scp.gathered(pacs.keep), contexts) as actual:
+    with scp.listening(listener, gathered(pacs.keep), contexts) as actual:
         pacs.port = actual
         yield pacs
 
@@ -91,9 +92,17 @@ class Node:
 
     def worker_pid(self) -> int | None:
         """The process of its worker, if one is running."""
+        return next(iter(self.children("worker")), None)
+
+    def children(self, command: str) -> list[int]:
+        """Its child processes that run `sedas-node COMMAND`."""
         threads = Path(f"/proc/{self.process.pid}/task").glob("*/children")
         children = [child for thread in threads for child in thread.read_text().split()]
-        return int(children[0]) if children else None
+        return [
+            int(child)
+            for child in children
+            if command.encode() in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+        ]
 
     def kill(self) -> None:
         """As the kernel or a power cut does: no goodbye."""
@@ -115,8 +124,8 @@ def write_config(
     *,
     ae_title: str = "PACS",
     commitment: bool = False,
-    database: Database | None = None,
     quiet_period_s: float = 2.0,
+    database: Database | None = None,
     extra: str = "",
 ) -> Path:
     """A configuration of a quick node below `folder` that delivers to that port."""
@@ -147,6 +156,10 @@ ae_title = "{ae_title}"
 host = "127.0.0.1"
 port = {pacs_port}
 commitment = {str(commitment).lower()}
+[retention]
+minimum_free_bytes = 0
+[http]
+port = 0
 [ticks]
 completion_s = 0.2
 delivery_s = 0.2

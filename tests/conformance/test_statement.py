@@ -14,6 +14,7 @@ from dicom_out.commitment import PUSH_MODEL
 from dicom_out.outcome import Outcome
 from node import scp
 from node.status import StoreStatus
+from node.storing import gathered
 from tests.analyses import ct_header
 from tests.statement.document import STATEMENT, Unmatched, filled
 from tests.statement.negotiated import HOST, accepted, proposed
@@ -77,7 +78,7 @@ def test_a_fault_of_the_node_is_answered_as_stated() -> None:
     settings = Listener(host=HOST, port=0, calling_ae_titles=("PEER",))
     ae = AE("PEER")
     ae.add_requested_context(CTImageStorage, ExplicitVRLittleEndian)
-    with scp.listening(settings, scp.gathered(keep)) as port:
+    with scp.listening(settings, gathered(keep)) as port:
         association = ae.associate(HOST, port, ae_title="SEDAS")
         answer = association.send_c_store(_image())
         association.release()

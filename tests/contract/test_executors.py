@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
 
 from inference.bundle import BadBundle
-from inference.executor import ChildDied, Executor, Failed, SpawnedChild, TookTooLong
+from inference.executor import Abandoned, ChildDied, Executor, Failed, SpawnedChild, TookTooLong
 from inference.executor import Request as Asked
 from inference.findings import Analysis
 from inference.phantom import LesionKind, write_study
@@ -68,6 +69,17 @@ def test_a_hanging_analysis_ends_at_its_limit_and_the_next_is_answered() -> None
         child(asked("hang"), on_stage=ignored)
     assert isinstance(child(asked("analyse"), on_stage=ignored), Analysis)
     child.close()
+
+
+def test_an_analysis_that_is_abandoned_ends_and_no_other_begins(child: SpawnedChild) -> None:
+    def abandon(stage: str) -> None:
+        assert stage == "load"
+        Thread(target=child.abandon).start()
+
+    with pytest.raises(Abandoned):
+        child(asked("hang"), on_stage=abandon)
+    with pytest.raises(Abandoned):
+        child(asked("analyse"), on_stage=ignored)
 
 
 def test_a_killed_child_is_named_and_replaced(child: SpawnedChild) -> None:

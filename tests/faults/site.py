@@ -39,6 +39,8 @@ port = {port}
 commitment = {commitment}
 [audit]
 head_s = 0.5
+[http]
+port = 0
 [ticks]
 completion_s = 0.2
 delivery_s = 0.2

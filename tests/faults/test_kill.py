@@ -28,14 +28,14 @@ def test_a_node_killed_while_receiving_keeps_what_it_acknowledged(
     with recording_pacs() as pacs:
         config = write_config(tmp_path, pacs.port, database=empty_database)
         with running_node(config) as node:
-            acknowledged = _send(node, phantom_study, kill_after=len(phantom_study) // 2)
+            acknowledged = send(node, phantom_study, kill_after=len(phantom_study) // 2)
             assert 0 < len(acknowledged) < len(phantom_study)
         with running_node(config) as node:
             _assert_kept(node, acknowledged, tmp_path / "state" / "spool")
-            assert len(_send(node, phantom_study)) == len(phantom_study)
+            assert len(send(node, phantom_study)) == len(phantom_study)
             (*_, job) = node.settled()
             assert "whole and unchanged" in node.ask("audit", "verify")
-        _assert_delivered_once(pacs, job["state"])
+        assert_delivered_once(pacs, job["state"])
 
 
 @SQLITE
@@ -45,13 +45,13 @@ def test_a_worker_killed_while_analysing_costs_one_attempt(
     with recording_pacs() as pacs:
         config = write_config(tmp_path, pacs.port, database=empty_database)
         with running_node(config) as node:
-            _send(node, phantom_study)
+            send(node, phantom_study)
             _kill_worker_while_running(node)
             (job,) = node.settled()
             states = [row["after"] for row in node.audit() if row["after"]]
         assert job["attempts"] == 2
         assert states.count("RUNNING") == 2
-        _assert_delivered_once(pacs, job["state"])
+        assert_delivered_once(pacs, job["state"])
 
 
 def test_a_node_killed_with_its_worker_while_analysing_goes_on_after_a_restart(
@@ -60,12 +60,12 @@ def test_a_node_killed_with_its_worker_while_analysing_goes_on_after_a_restart(
     with recording_pacs() as pacs:
         config = write_config(tmp_path, pacs.port, database=empty_database)
         with running_node(config) as node:
-            _send(node, phantom_study)
+            send(node, phantom_study)
             _kill_worker_while_running(node, with_node=True)
         with running_node(config) as node:
             (job,) = node.settled()
             assert "whole and unchanged" in node.ask("audit", "verify")
-        _assert_delivered_once(pacs, job["state"])
+        assert_delivered_once(pacs, job["state"])
 
 
 @SQLITE
@@ -76,11 +76,11 @@ def test_a_pacs_that_is_away_gets_everything_once_it_is_back(
         port = pacs.port
     config = write_config(tmp_path, port, database=empty_database)
     with running_node(config) as node:
-        _send(node, phantom_study)
+        send(node, phantom_study)
         wait_for(lambda: "DELIVERING" in node.states(), "the delivery to begin")
         with recording_pacs(port) as pacs:
             (job,) = node.settled()
-            _assert_delivered_once(pacs, job["state"])
+            assert_delivered_once(pacs, job["state"])
 
 
 @POSTGRESQL
@@ -90,17 +90,17 @@ def test_a_database_that_is_killed_while_analysing_costs_nothing(
     with recording_pacs() as pacs:
         config = write_config(tmp_path, pacs.port, database=empty_database)
         with running_node(config) as node:
-            _send(node, phantom_study)
+            send(node, phantom_study)
             wait_for(lambda: "RUNNING" in node.states(), "the job to run")
             with postgres.away():
                 wait_for(lambda: b"tick failed" in node.log.read_bytes(), "the node to meet it")
             (job,) = node.settled()
             assert node.process.poll() is None
             assert "whole and unchanged" in node.ask("audit", "verify")
-        _assert_delivered_once(pacs, job["state"])
+        assert_delivered_once(pacs, job["state"])
 
 
-def _send(node: Node, files: list[Path], *, kill_after: int | None = None) -> list[str]:
+def send(node: Node, files: list[Path], *, kill_after: int | None = None) -> list[str]:
     """Send the files; the UIDs that were acknowledged with success."""
     ae = AE(ae_title="PACS")
     ae.add_requested_context(CTImageStorage, ExplicitVRLittleEndian)
@@ -137,7 +137,7 @@ def _kill_worker_while_running(node: Node, *, with_node: bool = False) -> None:
     os.kill(worker, signal.SIGKILL)
 
 
-def _assert_delivered_once(pacs: Pacs, state: str) -> None:
+def assert_delivered_once(pacs: Pacs, state: str) -> None:
     """One report and its pictures; an object sent twice was the same bytes."""
     assert state == "DONE"
     objects = [dcmread(BytesIO(contents[0])) for contents in pacs.received.values()]

@@ -28,6 +28,7 @@ from inference.phantom import chest, write_study
 from node import acceptor, app, scp
 from node.receive import Arrival
 from node.status import StoreStatus
+from node.storing import gathered
 from tests.peers import wait_for
 
 TIMEOUT_S = 1.5
@@ -232,7 +233,7 @@ def test_a_sender_that_waits_for_no_answer_waits_for_the_node(limited: Settings,
     message = _store(image, padding=1 << 19)
     patient = limited.listener.model_copy(update={"network_timeout_s": 20.0})
     with (
-        scp.listening(patient, scp.gathered(keep)) as port,
+        scp.listening(patient, gathered(keep)) as port,
         socket.create_connection(("127.0.0.1", port)) as connection,
     ):
         connection.sendall(_request())

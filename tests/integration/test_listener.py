@@ -21,6 +21,7 @@ from node.identification import NotStorable
 from node.receive import Arrival, OtherContent, WrongObject
 from node.rejections import REJECTED
 from node.status import StoreStatus
+from node.storing import gathered
 from tests.peers import wait_for
 
 
@@ -166,7 +167,7 @@ def test_each_refusal_has_its_status(
     def keep(_content: bytes, _arrival: Arrival) -> None:
         raise error
 
-    with scp.listening(settings.listener, scp.gathered(keep)) as port:
+    with scp.listening(settings.listener, gathered(keep)) as port:
         assert _store(port, dcmread(slices[0])) == status
 
 

@@ -22,8 +22,8 @@ from inference import volume
 from inference.analyse import InProcess, Models
 from inference.bundle import WEIGHTS, demonstration, load_bundle
 from inference.classifier import Backend, Classifier
-from inference.executor import Executor, SpawnedChild
-from inference.findings import SlicePolicy
+from inference.executor import Abandoned, Executor, SpawnedChild
+from inference.findings import Analysis, SlicePolicy
 from inference.morphology import Mask
 from inference.phantom import LesionKind, write_study
 from inference.targets import Selection
@@ -285,6 +285,16 @@ def test_a_volume_too_large_for_memory_fails_the_job_with_the_numbers(
     assert re.match(
         r"TooLargeForMemory: \d+ slices of \d+ x \d+ need [\d.]+ GB, 0.00 GB are free", job.reason
     )
+
+
+def test_a_worker_that_stops_gives_its_job_back_and_the_attempt_does_not_count(
+    queued: int, sessions: Sessions, node: Settings, now: datetime
+) -> None:
+    def abandoned(_request: object, *, on_stage: object) -> Analysis:  # noqa: ARG001 - the Executor's
+        raise Abandoned("the worker stops")
+
+    job = _work(sessions, abandoned, node, now)
+    assert (job.id, job.state, job.attempts, job.reason) == (queued, State.QUEUED, 0, "the worker stops")
 
 
 def test_a_worker_that_lost_its_lease_stores_nothing(

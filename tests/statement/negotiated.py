@@ -34,6 +34,7 @@ from dicom_out.commitment import PUSH_MODEL
 from dicom_out.encode import write
 from dicom_out.scu import MOST_CONTEXTS, echo, request_commitment, send_files
 from node import commission, scp
+from node.storing import gathered
 from tests.statement.encodings import encodings
 
 HOST = "127.0.0.1"
@@ -119,7 +120,7 @@ def accepted() -> tuple[Side, Contexts]:
     }
     taken: dict[UID, list[str]] = defaultdict(list)
     side: Side | None = None
-    with scp.listening(settings, scp.gathered(lambda *_: None), reporting=reporting) as port:
+    with scp.listening(settings, gathered(lambda *_: None), reporting=reporting) as port:
         while left:
             for sop_classes in _parts(list(left)):
                 association = _associate(port, {uid: left[uid] for uid in sop_classes})

@@ -10,10 +10,10 @@ from db.jobs import LostRace
 from db.session import DatabaseUnusable
 from dicom_out.commitment import FOR_GOOD, NO_SUCH_INSTANCE, in_words
 from dicom_out.outcome import Outcome, outcome_of
-from node import scp
 from node.identification import NotStorable
 from node.receive import Arrival, NotASender, OtherContent, WrongObject
 from node.status import EventStatus, StoreStatus
+from node.storing import Rules, Storing, gathered
 from node.watermark import NoRoom
 from tests.statement.document import table
 
@@ -113,7 +113,7 @@ def _answer(failure: Exception | None, *, maximum_bytes: int = 1 << 20) -> int:
             raise failure
 
     arrival = Arrival("PEER", "1.2", "1.2.3")
-    storing = scp.Storing(scp.gathered(keep), arrival, ImplicitVRLittleEndian, maximum_bytes)
+    storing = Storing(gathered(keep), arrival, ImplicitVRLittleEndian, Rules(maximum_bytes))
     storing.take(memoryview(b"ab"))
     return storing.answer().status
 

@@ -45,12 +45,19 @@ ROWS: dict[str, Sequence[Row]] = {
             "calling_ae_title": "PACS", "times": 2, "received_at": AT, "last_received_at": AT,
         }
     ],
+    "former_revisions": [
+        {
+            "instance_id": 1, "sha256": "aa", "size_bytes": 6, "path": "1.2.1/aa.dcm", "calling_ae_title": "PACS",
+            "received_at": AT, "replaced_at": AT,
+        }
+    ],
+    "refusals": [{"status": 0xA700, "times": 3}],
     "jobs": [
         {**JOB, "study_instance_uid": "1.2.1", "state": "DELIVERING"},
         {**JOB, "study_instance_uid": "1.2.2", "state": "FAILED", "reason": "no lungs"},
         {**JOB, "study_instance_uid": "1.2.5", "state": "RUNNING", "lease_owner": "w", "lease_until": AT},
     ],
-    "job_inputs": [{"job_id": 1, "instance_id": 1}],
+    "job_inputs": [{"job_id": 1, "instance_id": 1, "sha256": "ab"}],
     "results": [
         {
             "job_id": 1, "digest": "d", "label": "nodule", "probability": 0.625, "spread": 0.125, "flip": 0.25,

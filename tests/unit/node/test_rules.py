@@ -7,15 +7,18 @@ import pytest
 from config.settings import Completion, Delivery, Destination, Release, ReleaseLevel, ReleaseTime
 from db.states import Event
 from inference.findings import SlicePolicy
-from node.completion import is_complete
+from node.completion import is_settled, verdict
 from node.release import level, next_event, recipients
 from node.retry import LIMITS, OTHERWISE, resend_after, retry_after
 
 
 def test_a_study_is_complete_after_the_quiet_period(now: datetime) -> None:
     rules = Completion(quiet_period_s=10)
-    assert not is_complete(rules, last_received_at=now, now=now + timedelta(seconds=9.9))
-    assert is_complete(rules, last_received_at=now, now=now + timedelta(seconds=10))
+    unconfirmed = verdict(rules, {"1.2": 20}, None, {})
+    for seconds, over in ((9.9, False), (10, True)):
+        then = now + timedelta(seconds=seconds)
+        assert is_settled(rules, last_received_at=now, now=then) is over
+        assert unconfirmed.starts(now, then) is over
 
 
 @pytest.mark.parametrize("policy", SlicePolicy)
