@@ -12,7 +12,7 @@ from inference.phantom import LesionKind, chest, write_study
 from inference.synthetic.study import derived_uid
 from tests.faults.load import Study
 
-MOST_OUTSTANDING = 12  # studies; then the senders wait
+MOST_OUTSTANDING = 6  # studies; then the senders wait
 
 
 class Chests:

@@ -60,6 +60,8 @@ POINTS = (
           "its bytes or its name in quarantine; no row", SOMETIMES),
     Point("refused object's row committed", "commit node.quarantine:put_aside",
           "file and row in quarantine; the sender has no answer", SOMETIMES),
+    Point("refusal counted", "commit node.receiving:receiving",
+          "one more refusal of this status; the sender has no answer", SOMETIMES),
     Point("study complete", "commit node.intake:_settle",
           "the job is QUEUED with its inputs", SOMETIMES),
     Point("job claimed", CLAIMED,

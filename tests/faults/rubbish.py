@@ -11,10 +11,12 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 from pynetdicom import AE
+from pynetdicom.association import Association
 
 from tests.faults.load import Target
 
 REQUEST = b"\x01\x00"  # A-ASSOCIATE-RQ, PS3.8 9.3.2
+PATIENCE_S = 10.0
 DATA = b"\x04\x00"  # P-DATA-TF, PS3.8 9.3.5
 
 
@@ -34,9 +36,7 @@ def half_request(port: int, rng: random.Random, _image: Path) -> None:
 
 def broken_message(port: int, rng: random.Random, _image: Path) -> None:
     """A good association, and then a PDU of noise."""
-    ae = AE("PACS")
-    ae.add_requested_context(CTImageStorage, ExplicitVRLittleEndian)
-    association = ae.associate("127.0.0.1", port, ae_title="SEDAS")
+    association = _associated(port)
     if not association.is_established:
         return
     length = rng.randint(6, 4000)
@@ -48,9 +48,7 @@ def broken_message(port: int, rng: random.Random, _image: Path) -> None:
 
 def cut_object(port: int, rng: random.Random, image: Path) -> None:
     """The sender is gone in the middle of an object."""
-    ae = AE("PACS")
-    ae.add_requested_context(CTImageStorage, ExplicitVRLittleEndian)
-    association = ae.associate("127.0.0.1", port, ae_title="SEDAS")
+    association = _associated(port)
     if not association.is_established:
         return
     cut = threading.Timer(rng.uniform(0.0, 0.02), association.abort)
@@ -65,15 +63,20 @@ def wrong_uids(port: int, rng: random.Random, image: Path) -> None:
     ds = _of_nobody(image, rng)
     for keyword in rng.sample(["StudyInstanceUID", "SeriesInstanceUID"], rng.randint(1, 2)):
         ds[keyword]._value = rng.choice(["../../etc", "1.2.x", "", "1" * 65, "2..3"])
-    ae = AE("PACS")
-    ae.add_requested_context(CTImageStorage, ExplicitVRLittleEndian)
-    association = ae.associate("127.0.0.1", port, ae_title="SEDAS")
+    association = _associated(port)
     if not association.is_established:
         return
     with contextlib.suppress(RuntimeError, ValueError):
         association.send_c_store(ds)
     if association.is_established:
         association.release()
+
+
+def _associated(port: int) -> Association:
+    ae = AE("PACS")
+    ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = 5
+    ae.add_requested_context(CTImageStorage, ExplicitVRLittleEndian)
+    return ae.associate("127.0.0.1", port, ae_title="SEDAS")
 
 
 def _of_nobody(image: Path, rng: random.Random) -> Dataset:
@@ -94,7 +97,13 @@ KINDS: tuple[Callable[[int, random.Random, Path], None], ...] = (
 
 
 def throw(target: Target, rng: random.Random, image: Path) -> None:
-    """One piece at the node, which may be away."""
-    if target.port:
+    """One piece at the node, which may be away; one that hangs is left hanging."""
+
+    def piece() -> None:
         with contextlib.suppress(OSError, RuntimeError):
             rng.choice(KINDS)(target.port, rng, image)
+
+    if target.port:
+        thread = threading.Thread(target=piece, daemon=True)
+        thread.start()
+        thread.join(PATIENCE_S)

@@ -26,3 +26,6 @@ class StandIn:
 
     def close(self) -> None:
         pass
+
+    def abandon(self) -> None:
+        pass
