@@ -4,12 +4,14 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 INSTALLED := $(VENV)/.installed
 CT ?=
+MINUTES ?= 20
+DATABASE ?= sqlite
 OHIF := 3.13.2
 OHIF_SHA512 := 5997719a9986eeba85816f5924b71b82bdd70ad2e2d4a0cd3e831a798e4f3deea3e06e1f8c48e393271933a0ba664d85f3b04ac457e9abe8dde715d907d13c10
 OHIF_FILES := .ohif/package/dist/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test peers ohif lock audit bundle lungs bench conformance clean
+.PHONY: help demo test peers ohif lock audit lungs bundle bench conformance faults soak clean
 
 help:  ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1: \2/p' $(MAKEFILE_LIST)
@@ -61,8 +63,14 @@ bundle: $(INSTALLED)  ## train the demonstration model again
 bench: $(INSTALLED)  ## measure an analysis against the stock chain (about 10 minutes)
 	@$(VENV)/bin/python -m tests.benchmarks --out docs
 
+faults: $(INSTALLED)  ## kill the node at every step on both databases (about 25 minutes; a cut run goes on)
+	@$(VENV)/bin/python -m tests.faults
+
+soak: $(INSTALLED)  ## a node under load, kills, outages and rubbish (MINUTES=20 DATABASE=sqlite; a cut run goes on)
+	@$(VENV)/bin/python -m tests.faults.soak --minutes $(MINUTES) --database $(DATABASE)
+
 conformance: $(INSTALLED)  ## write the tables of the conformance statement anew
 	@$(VENV)/bin/python -m tests.statement
 
 clean:  ## remove what can be made again
-	@rm -rf $(VENV) .ohif build demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .ohif .soak build demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

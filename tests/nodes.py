@@ -190,7 +190,7 @@ def running_node(config: Path, *, with_worker: bool = True) -> Iterator[Node]:
             [*command, *(["--with-worker"] if with_worker else [])], stderr=output, env=os.environ
         )
     try:
-        port = wait_for(lambda: _listening_port(log, before), "the node to listen")
+        port = wait_for(lambda: listening_port(log, before), "the node to listen")
         yield Node(config, port, process, log, engine)
     finally:
         engine.dispose()
@@ -199,7 +199,7 @@ def running_node(config: Path, *, with_worker: bool = True) -> Iterator[Node]:
             process.wait(60)
 
 
-def _listening_port(log: Path, start: int) -> int:
+def listening_port(log: Path, start: int) -> int:
     for line in log.read_bytes()[start:].decode().splitlines():
         if line.startswith("{") and (entry := json.loads(line))["event"] == "listening":
             return int(entry["port"])
