@@ -11,7 +11,7 @@ OHIF_SHA512 := 5997719a9986eeba85816f5924b71b82bdd70ad2e2d4a0cd3e831a798e4f3deea
 OHIF_FILES := .ohif/package/dist/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test peers ohif lock audit lungs bundle bench conformance faults soak clean
+.PHONY: help demo test peers ohif lock audit lungs bundle bench reception conformance faults soak clean
 
 help:  ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1: \2/p' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ faults: $(INSTALLED)  ## kill the node at every step on both databases (about 25
 
 soak: $(INSTALLED)  ## a node under load, kills, outages and rubbish (MINUTES=20 DATABASE=sqlite; a cut run goes on)
 	@$(VENV)/bin/python -m tests.faults.soak --minutes $(MINUTES) --database $(DATABASE)
+
+reception: $(INSTALLED) peers  ## measure reception against three peers (about 10 minutes, on a quiet machine)
+	@$(VENV)/bin/python -m tests.benchmarks.reception
 
 conformance: $(INSTALLED)  ## write the tables of the conformance statement anew
 	@$(VENV)/bin/python -m tests.statement

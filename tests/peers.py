@@ -10,7 +10,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +97,12 @@ class Orthanc:
 
 @contextmanager
 def orthanc(
-    folder: Path, plugins: Sequence[Path] = (), *, dicom_port: int | None = None, node_port: int = 11112
+    folder: Path,
+    plugins: Sequence[Path] = (),
+    *,
+    dicom_port: int | None = None,
+    node_port: int = 11112,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Orthanc]:
     """An Orthanc with the AE title ORTHANC, empty at first, its files below `folder`.
 
@@ -124,7 +129,12 @@ def orthanc(
         )
     )
     with (folder / "orthanc.log").open("wb") as output:
-        process = subprocess.Popen([program, str(configuration)], stdout=output, stderr=output)
+        process = subprocess.Popen(
+            [program, str(configuration)],
+            stdout=output,
+            stderr=output,
+            env=os.environ | (environment or {}),
+        )
         try:
             wait_for(lambda: _answers(peer), "Orthanc to answer")
             yield peer
