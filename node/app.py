@@ -33,6 +33,7 @@ from node.archive import Archive, asking
 from node.audit_export import STARTED, STOPPED, export_trail
 from node.audit_heads import export_head
 from node.audit_key import key_file, make_key, read_key
+from node.clock import mend_clock
 from node.commitments import ask_due, forgo
 from node.health import Page, answering, pages
 from node.intake import consider_studies
@@ -314,6 +315,9 @@ def _ticks(
         forgo(sessions, {to.name for to in recipients if not to.commitment}, now=now())
         call_overdue(sessions, settings.delivery, now=now())
 
+    def clock() -> None:
+        mend_clock(sessions, settings, now=now())
+
     def old_quarantine() -> None:
         prune(settings, sessions, now=now())
 
@@ -327,6 +331,7 @@ def _ticks(
             sessions,
         ),
         "late deliveries": (late_deliveries, rules.leases_s),
+        "clock": (clock, rules.leases_s),
         "quarantine": (old_quarantine, PRUNING_S),
         "retention": (old_images, RETENTION_S),
     }

@@ -55,19 +55,25 @@ class _Awaited(Connection):
         has_room = self.assoc.dimse.msg_queue.qsize() < MOST_WAITING
         if has_room and isinstance(connection, SSLSocket) and connection.pending():
             return True
-        poll = select.poll()
-        poll.register(self._asleep, select.POLLIN)
-        if has_room:
-            poll.register(connection, select.POLLIN)
-        is_idle = self.event_queue.empty()
-        happened = [descriptor for descriptor, _ in poll.poll(LONGEST_WAIT_S * 1000 if is_idle else 0)]
-        if self._asleep.fileno() in happened:
-            with suppress(OSError):
+        try:
+            poll = select.poll()
+            poll.register(self._asleep, select.POLLIN)
+            if has_room:
+                poll.register(connection, select.POLLIN)
+            is_idle = self.event_queue.empty()
+            happened = [descriptor for descriptor, _ in poll.poll(LONGEST_WAIT_S * 1000 if is_idle else 0)]
+            if self._asleep.fileno() in happened:
                 self._asleep.recv(4096)
-        return connection.fileno() in happened
+            return connection.fileno() in happened
+        except (OSError, ValueError):  # closed meanwhile
+            self.event_queue.put("Evt17")
+            return False
 
     def close(self) -> None:
         super().close()
+        self.sleep_no_more()
+
+    def sleep_no_more(self) -> None:
         self._asleep.close()
         self._alarm.close()
 
@@ -121,6 +127,9 @@ class _Storing(DIMSEServiceProvider):
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         for context_id, value in primitive.presentation_data_value_list:
+            if not value:
+                self._refuse()
+                return
             control, fragment = value[0], memoryview(value)[1:]
             is_command, is_last = control & 1, control & 2  # PS3.8 E.2
             if self._store is not None:
@@ -163,6 +172,7 @@ class _Storing(DIMSEServiceProvider):
             answer = store.object.answer()
         finally:
             self.is_busy = False
+            self.dul._idle_timer.restart()  # noqa: SLF001 - nor has this
         self.dul.send_pdu(_fragment(store.context_id, b"\3" + response(store.request, answer)))
 
     def _pass_on(self, context_id: int, value: bytes) -> None:
@@ -215,6 +225,7 @@ class Served(Association):
         finally:
             self.kill()
             cast("_Storing", self.dimse).drop()
+            cast("_Awaited", self.dul.socket).sleep_no_more()
 
     def _look_around(self) -> None:
         context_id, message = self.dimse.get_msg()

@@ -9,12 +9,14 @@ LIMITS: dict[type[Exception], int] = {MemoryError: 3, OSError: 8}
 """Attempts at an analysis by what went wrong; the first match counts."""
 
 OTHERWISE = 2
+_FIRST_RETRY = timedelta(seconds=10)
+LONGEST_RETRY = _FIRST_RETRY * 2 ** (max(LIMITS.values()) - 2)
 
 
 def retry_after(error: type[Exception], attempts: int) -> timedelta | None:
     """How long an analysis waits for its next attempt, or None to give up."""
     limit = next((n for kind, n in LIMITS.items() if issubclass(error, kind)), OTHERWISE)
-    return timedelta(seconds=10) * 2 ** (attempts - 1) if attempts < limit else None
+    return _FIRST_RETRY * 2 ** (attempts - 1) if attempts < limit else None
 
 
 def resend_after(rules: Delivery, attempts: int, *, chance: float | None = None) -> timedelta:

@@ -10,13 +10,14 @@ import pytest
 from sqlalchemy import text
 
 from db import deliveries, instances, jobs, quarantine
-from db.models import Instance, Job, Quarantined, Result, ResultObject
+from db.models import Instance, Job, Quarantined, ResultObject
 from db.session import Session, Sessions
 from db.states import Event, State
 from db.tampering import verify
 from node.settling import settle
 from tests.databases import KEY, Database
 from tests.peers import wait_for
+from tests.results import result
 
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 LEASE = timedelta(seconds=60)
@@ -204,7 +205,7 @@ def _work(number: int, session: Session, _: int) -> None:
     job = jobs.claim(session, worker=f"w{number}", lease=LEASE, now=NOW)
     if job is None:
         return
-    session.add(_result(job))
+    session.add(result(job.id))
     session.flush()
     made = _object(job)
     session.add(made)
@@ -247,20 +248,6 @@ def _refused() -> Quarantined:
         times=1,
         received_at=NOW,
         last_received_at=NOW,
-    )
-
-
-def _result(job: Job) -> Result:
-    words = ("classifier", "classifier_version", "classifier_digest", "segmenter", "segmenter_version")
-    return Result(
-        job_id=job.id,
-        digest="d",
-        threshold=0.5,
-        slice_policy="none",
-        lung_volume_ml=4000.0,
-        segmenter_digest="s",
-        seconds=1.0,
-        **dict.fromkeys(words, "x"),
     )
 
 
