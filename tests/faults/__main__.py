@@ -122,8 +122,8 @@ def report(figures: Figures) -> str:
 ## Killed at every step
 
 `make faults` starts the node on SQLite and on PostgreSQL, lets three senders send {_least(every, "studies")} studies
-in parallel, kills the process (node or worker) by SIGKILL at the named step, starts it again, kills it again at a
-later passing, and then lets it finish. Senders send again what got no answer of success; the PACS counts what it
+in parallel, kills the process that passes the named step (node, receiver or worker) by SIGKILL, has it started again,
+kills it again at a later passing, and then lets it finish. Senders send again what got no answer of success; the PACS counts what it
 holds by UID and content. {len(figures)} of {len(POINTS) * len(BOTH)} cells, {sum(cell["kills"] for cell in every)}
 kills, {sum(cell["images"] for cell in every)} images acknowledged. Each number is that of SQLite + PostgreSQL.
 

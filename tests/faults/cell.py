@@ -50,7 +50,9 @@ def run_cell(point: Point, database: Database, folder: Path, *, studies: int = 2
     knife = _sharpened(point, folder / "knife")
     sender = Load([made[number::SENDERS] for number in range(SENDERS)], target)
     with open_pacs(Pacs(target)) as pacs, closing(database), _working(sender):
-        config = write_config(folder, database, pacs.port, commitment=point.commitment)
+        config = write_config(
+            folder, database, pacs.port, commitment=point.commitment, receivers=point.receivers
+        )
         settings = load(config, {})
         sessions = Sessions(database.engine(), class_=Session)
         starts, is_over = 0, False

@@ -10,6 +10,7 @@ CONFIG = """\
 host = "127.0.0.1"
 port = 0
 calling_ae_titles = ["PACS"]
+processes = {receivers}
 [storage]
 folder = "{folder}"
 minimum_free_bytes = 0
@@ -57,6 +58,7 @@ def write_config(
     commitment: bool,
     quiet_period_s: float = 1.5,
     lease_s: float = 2.0,
+    receivers: int = 2,
 ) -> Path:
     where = []
     if not database.is_sqlite:
@@ -72,6 +74,7 @@ def write_config(
             commitment=str(commitment).lower(),
             quiet_period_s=quiet_period_s,
             lease_s=lease_s,
+            receivers=receivers,
         )
     )
     return path
