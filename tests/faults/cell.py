@@ -19,7 +19,7 @@ from tests.faults.load import Load, Study, Target, write_small
 from tests.faults.pacs import Pacs, open_pacs
 from tests.faults.points import Point
 from tests.faults.reckoning import Toll, all_settled, reckon
-from tests.faults.site import write_config
+from tests.faults.site import stop, write_config
 from tests.nodes import listening_port
 
 ROOT = Path(__file__).parents[2]
@@ -114,8 +114,7 @@ def _one_life(
     finally:
         sender.target.port = 0
         if process.poll() is None:
-            process.terminate()
-            process.wait(60)
+            stop(process)
 
 
 def _quiet() -> dict[str, str]:

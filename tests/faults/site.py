@@ -1,9 +1,12 @@
 """The configuration of a node that is to be broken: quick to give up on a dead process and to try again."""
 
+import subprocess
 from pathlib import Path
 
 from tests.databases import Database
 from tests.models import QUICK
+
+STOP_S = 90.0  # the node promises less than half of it; this machine may be busy
 
 CONFIG = """\
 [listener]
@@ -78,3 +81,14 @@ def write_config(
         )
     )
     return path
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Ask the node to stop; one that does not is killed, and that is an error."""
+    process.terminate()
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise
