@@ -110,21 +110,19 @@ def report(figures: Figures) -> str:
     """The section of the page."""
     rows = []
     for point in POINTS:
-        cells = [figures[name_of(point, kind)] for kind in BOTH if name_of(point, kind) in figures]
-        if not cells:
-            continue
-        kills = " + ".join(str(cell["kills"]) for cell in cells)
-        zeros = [" + ".join(str(len(cell["toll"][loss])) for cell in cells) for loss in LOSSES]
-        rows.append((point.name, point.durable, kills, *zeros))
+        cells = [figures.get(name_of(point, kind)) for kind in BOTH]
+        kills = _sum(None if cell is None else cell["kills"] for cell in cells)
+        tolls = [_sum(None if cell is None else len(cell["toll"][loss]) for cell in cells) for loss in LOSSES]
+        rows.append((point.name, point.durable, kills, *tolls))
     every = figures.values()
     heads = ("killed when this is done", "on disk by then", "kills", *LOSSES.values())
     return f"""\
 ## Killed at every step
 
 `make faults` starts the node on SQLite and on PostgreSQL, lets three senders send {_least(every, "studies")} studies
-in parallel, kills the process (node or worker) by SIGKILL at the named step, starts it again, kills it again at a
-later passing, and then lets it finish. Senders send again what got no answer of success; the PACS counts what it
-holds by UID and content. {len(figures)} of {len(POINTS) * len(BOTH)} cells, {sum(cell["kills"] for cell in every)}
+in parallel, kills the process that passes the named step (node, receiver or worker) by SIGKILL, has it started again,
+kills it again at a later passing, and then lets it finish. Senders send again what got no answer of success; the PACS
+counts what it holds by UID and content. {len(figures)} of {len(POINTS) * len(BOTH)} cells, {sum(cell["kills"] for cell in every)}
 kills, {sum(cell["images"] for cell in every)} images acknowledged. Each number is that of SQLite + PostgreSQL.
 
 {table(heads, rows)}
@@ -136,6 +134,10 @@ cell takes seconds; a study may kill more workers here than the three after whic
 steps there are is not a matter of memory: a test traces a run and compares. `docs/reliability/kills.json` has every
 cell.
 """
+
+
+def _sum(numbers: Iterable[int | None]) -> str:
+    return " + ".join("not run" if number is None else str(number) for number in numbers)
 
 
 def _least(figures: Iterable[Mapping[str, Any]], name: str) -> int:

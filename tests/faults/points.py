@@ -6,6 +6,7 @@ from dataclasses import dataclass
 CALLS = (
     "after db.session:migrate",
     "before node.recorder:Recorder.record",
+    "after node.reconcile:_adopt",
     "before dicom_out.encode:write",
     "after dicom_out.scu:_send",
     "after dicom_out.destination:request_commitment",
@@ -24,6 +25,7 @@ class Point:
     commitment: bool = False  # the PACS is asked to commit
     after: tuple[str, int] | None = None  # a kill before each: another step, and its passing
     analysis_s: float = 0.0  # how long the stand-in for the models takes
+    receivers: int = 2  # processes that receive; with 1 the node itself
 
     def plan(self) -> Iterator[tuple[str, int]]:
         for passing in self.passings:
@@ -56,6 +58,9 @@ POINTS = (
           "file and row; the sender has no answer", OFTEN),
     Point("image acknowledged", "sent C-STORE-RSP",
           "the same, and the sender knows", OFTEN),
+    Point("file taken in at the start", "after node.reconcile:_adopt",
+          "the row of a file that a kill had left without; nobody listens yet", (1, 1),
+          after=("before node.recorder:Recorder.record", 5), receivers=1),
     Point("refused object being written", "fsync node.quarantine:put_aside",
           "its bytes or its name in quarantine; no row", SOMETIMES),
     Point("refused object's row committed", "commit node.quarantine:put_aside",

@@ -72,15 +72,15 @@ def _missing(
     held: Mapping[str, Collection[str]],
 ) -> list[str]:
     """What is missing of the newest result of a study."""
-    if not acknowledged & study.images.keys():
-        return []
+    if unanswered := len(study.images.keys() - acknowledged):
+        return [f"study {study.uid}: {unanswered} images were never acknowledged"]
     own = [job for job in every if job.study_instance_uid == study.uid]
     standing = [job for job in own if job.state not in GIVEN_WAY]
     if not standing:
         return [f"study {study.uid}: no job of {[str(job.state) for job in own]} has a result"]
     newest = standing[-1]
     found = [f"job {job.id} is {job.state}: {job.reason}" for job in standing if job.state is not State.DONE]
-    if {i.sop_instance_uid for i in jobs.inputs(session, newest)} != study.images.keys() & acknowledged:
+    if {i.sop_instance_uid for i in jobs.inputs(session, newest)} != study.images.keys():
         found.append(f"job {newest.id} does not analyse every image")
     for job in standing:
         sent = {d.sop_instance_uid for d in deliveries.of_job(session, job)}

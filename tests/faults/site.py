@@ -1,15 +1,19 @@
 """The configuration of a node that is to be broken: quick to give up on a dead process and to try again."""
 
+import subprocess
 from pathlib import Path
 
 from tests.databases import Database
 from tests.models import QUICK
+
+STOP_S = 90.0  # the node promises less than half of it; this machine may be busy
 
 CONFIG = """\
 [listener]
 host = "127.0.0.1"
 port = 0
 calling_ae_titles = ["PACS"]
+processes = {receivers}
 [storage]
 folder = "{folder}"
 minimum_free_bytes = 0
@@ -57,6 +61,7 @@ def write_config(
     commitment: bool,
     quiet_period_s: float = 1.5,
     lease_s: float = 2.0,
+    receivers: int = 2,
 ) -> Path:
     where = []
     if not database.is_sqlite:
@@ -72,6 +77,18 @@ def write_config(
             commitment=str(commitment).lower(),
             quiet_period_s=quiet_period_s,
             lease_s=lease_s,
+            receivers=receivers,
         )
     )
     return path
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Ask the node to stop; one that does not is killed, and that is an error."""
+    process.terminate()
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise

@@ -13,6 +13,7 @@ from tests.conftest import ROOT
 from tests.faults.load import Target
 from tests.faults.pacs import Pacs, open_pacs
 from tests.faults.processes import Process, processes_of
+from tests.faults.site import stop
 from tests.nodes import listening_port
 
 CALM_SHARE = 0.25  # of the time, at the end
@@ -68,8 +69,7 @@ class Running:
 
     def end(self) -> None:
         if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            self._process.wait(60)
+            stop(self._process)
 
 
 class Weather:
