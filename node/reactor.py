@@ -4,7 +4,6 @@ import logging
 import queue
 import select
 import socket
-import struct
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pynetdicom.pdu import A_ABORT_RQ
 from pynetdicom.pdu_primitives import P_DATA
 
 from dicom_out.association import MOST_WAITING, Connection
+from inference.unreadable import UNREADABLE
 from node.store_command import Answer, StoreRequest, read_request, response
 
 log = logging.getLogger(__name__)
@@ -195,8 +195,7 @@ def _fragment(context_id: int, value: bytes) -> P_DATA:
 
 
 # What pynetdicom raises where what a peer sent is no message, or comes at the wrong time.
-_MALFORMED = (ArithmeticError, AttributeError, EOFError, InvalidEventError, LookupError, NotImplementedError,
-              OSError, RuntimeError, TypeError, ValueError, queue.Empty, struct.error)  # fmt: skip
+_MALFORMED = (*UNREADABLE, OSError, InvalidEventError, queue.Empty)
 
 
 class _Machine(StateMachine):

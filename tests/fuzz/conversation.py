@@ -7,7 +7,7 @@ import socket
 from functools import cache
 from typing import Any, cast
 
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
@@ -95,7 +95,7 @@ def _here() -> AddressInformation:
 
 @cache
 def _contexts() -> list[PresentationContext]:
-    syntaxes = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
+    syntaxes: list[str | UID] = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
     contexts = [build_context(uid, syntaxes) for uid in (CTImageStorage, VERIFICATION, PUSH_MODEL)]
     contexts[2].scu_role, contexts[2].scp_role = False, True
     return contexts

@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.fuzz import seeds
 
 HANG_S = 10  # for one input
+ROUND_S = 40  # at most, its start apart
 MEMORY_MB = 2048
 LONGEST = 1 << 15  # bytes of one input
 

@@ -5,7 +5,7 @@ import sys
 import warnings
 from random import Random
 
-import atheris
+import atheris  # type: ignore[import-untyped]
 
 with atheris.instrument_imports(include=["pydicom", "pynetdicom", "node", "inference", "dicom_out"]):
     from tests.fuzz.targets import TARGETS
