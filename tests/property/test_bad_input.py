@@ -81,6 +81,7 @@ def test_any_bytes_are_a_command_or_none(content: bytes) -> None:
         b"\x04\x00\x00\x00\x00\x04\x00\x00\x00\x00",  # a fragment of no bytes
         b"\x04\x00\x00\x00\x00\x05\x00\x00\x00\x01\x01",  # one without a control byte
         seeds.pdata((1, 3, bytes(64))),  # a command of zeros
+        seeds.pdata((1, 3, bytes.fromhex("0000000103000000010203"))),  # a number of three bytes
     ],
 )
 def test_what_is_no_message_is_answered_by_an_abort(stream: bytes) -> None:
