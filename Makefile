@@ -11,7 +11,7 @@ OHIF_SHA512 := 5997719a9986eeba85816f5924b71b82bdd70ad2e2d4a0cd3e831a798e4f3deea
 OHIF_FILES := .ohif/package/dist/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test peers ohif lock audit lungs bundle bench reception conformance faults soak clean
+.PHONY: help demo test peers ohif lock audit lungs bundle bench reception conformance faults soak fuzz clean
 
 help:  ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1: \2/p' $(MAKEFILE_LIST)
@@ -75,5 +75,8 @@ reception: $(INSTALLED) peers  ## measure reception against three peers (about 1
 conformance: $(INSTALLED)  ## write the tables of the conformance statement anew
 	@$(VENV)/bin/python -m tests.statement
 
+fuzz: $(INSTALLED)  ## send the readers a million bad inputs, and go on where it stopped (INPUTS=more)
+	@$(VENV)/bin/python -W ignore -m tests.fuzz --inputs $(or $(INPUTS),1000000) --report docs
+
 clean:  ## remove what can be made again
-	@rm -rf $(VENV) .ohif .soak build demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .fuzz .ohif .soak build demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

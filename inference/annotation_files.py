@@ -1,6 +1,5 @@
 """Annotation objects from their files: who made them, and what they mark. What is in a file never raises."""
 
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,14 +8,12 @@ from pathlib import Path
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from inference.annotations import KINDS, Annotation, Kind, Lesion, Series, Unusable
 from inference.marks import authorship, key_objects, measurement_reports, segmentations, structure_sets
+from inference.unreadable import UNREADABLE
 
-# What pydicom and its decoders raise on damaged or unknown content; OSError too, so the disk is read before.
-_UNREADABLE = (ArithmeticError, AttributeError, BytesLengthException, EOFError, InvalidDicomError, LookupError,
-               NotImplementedError, OSError, RuntimeError, TypeError, ValueError, struct.error)  # fmt: skip
+_UNREADABLE = (*UNREADABLE, OSError)  # the disk is read before
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 Refuses, as `VolumeRefused`, what it cannot stand for; messages carry UIDs and counts, never names.
 """
 
-import struct
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,6 @@ import pydicom
 from numpy.typing import NDArray
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 from pydicom.tag import Tag
 from pydicom.uid import UID, CTImageStorage
 
@@ -24,6 +22,7 @@ from inference.findings import InputQuality, Position
 from inference.geometry import Orientation, Stack, heights_mm, is_axial, order, orientation
 from inference.hounsfield import PIXEL_TAGS, Pixels, decode, pixels
 from inference.memory import available_bytes
+from inference.unreadable import UNREADABLE, is_of_content
 
 MINIMUM_SLICES = 2
 BYTES_PER_VOXEL = 8.0
@@ -32,9 +31,6 @@ BYTES_PER_VOXEL = 8.0
 _READERS = 2  # threads that read pixels; headers are parsed under the interpreter's lock
 _BOMB = 1000  # times the file's bytes: no slice of a patient compresses so well
 _SAME_MM = 0.01
-# What pydicom and its decoders raise on damaged or unknown content.
-_DECODING_ERRORS = (AttributeError, EOFError, KeyError, NotImplementedError, OverflowError, RuntimeError,
-                    TypeError, ValueError, struct.error)  # fmt: skip
 _TAGS = [Tag(keyword) for keyword in (
     "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID",
     "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "InstanceNumber",
@@ -191,8 +187,12 @@ def _read(path: Path, known: _Known) -> _Slice:
             _convert(ds, known)
             what = str(ds.get("SOPInstanceUID", "without SOP Instance UID"))
             kind = UID(str(ds.get("SOPClassUID", "")))
-        except (InvalidDicomError, *_DECODING_ERRORS) as error:
+        except UNREADABLE as error:
             raise NotDicom(f"a file is not readable DICOM: {type(error).__name__}") from None
+        except OSError as error:
+            if is_of_content(error):
+                raise NotDicom("a file is not readable DICOM: it ends early") from None
+            raise
         if kind != CTImageStorage or int(ds.get("NumberOfFrames") or 1) != 1:
             raise NotACtSlice(
                 f"{what} is {kind.name or 'of no SOP class'}, expected single-frame CT Image Storage"
@@ -200,7 +200,7 @@ def _read(path: Path, known: _Known) -> _Slice:
         position, turned, pixel_mm = _geometry(ds, what)
         try:
             image = pixels(ds, path, file)
-        except _DECODING_ERRORS as error:
+        except UNREADABLE as error:
             raise NotDecodable(f"{what}: its pixels are not described ({type(error).__name__})") from None
     _refuse_bomb(image, what)
     return _Slice(ds, image, position, turned, pixel_mm)
@@ -218,7 +218,7 @@ def _convert(ds: Dataset, known: _Known) -> None:
             if same not in known:
                 known[same] = ds[tag]
             ds[tag] = known[same]
-        except _DECODING_ERRORS:
+        except UNREADABLE:
             del ds[tag]
 
 
@@ -249,7 +249,7 @@ def _decoded(kept: Sequence[_Slice]) -> NDArray[np.int16]:
 def _decode(one: _Slice, out: NDArray[np.int16]) -> None:
     try:
         decode(one.pixels, out)
-    except _DECODING_ERRORS as error:
+    except UNREADABLE as error:
         syntax = UID(str(one.header.file_meta.get("TransferSyntaxUID", "")))
         raise NotDecodable(f"{one.uid} in {syntax.name} cannot be decoded ({type(error).__name__})") from None
 

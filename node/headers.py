@@ -10,8 +10,9 @@ from typing import Any
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 from pydicom.multival import MultiValue
+
+from inference.unreadable import UNREADABLE, is_of_content
 
 Triple = tuple[float, float, float]
 
@@ -58,8 +59,12 @@ def read_header(path: Path) -> Header:
     try:
         ds = dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)
         return _header(path, ds)
-    except (InvalidDicomError, AttributeError, EOFError, ValueError, NotImplementedError) as error:
+    except UNREADABLE as error:
         raise NotDicom(f"not a readable DICOM object ({type(error).__name__})") from error
+    except OSError as error:
+        if is_of_content(error):
+            raise NotDicom("not a readable DICOM object (it ends early)") from error
+        raise
 
 
 def read_headers(files: Iterable[Path]) -> list[Header]:

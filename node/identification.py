@@ -1,15 +1,16 @@
 """What a received file is: the UIDs of a DICOM object that is whole, read without its pixels where that can be told."""
 
 import re
-import struct
+import zlib
 from dataclasses import dataclass
 from io import BytesIO
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
-from pydicom.uid import UID
+from pydicom.filereader import read_file_meta_info
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
+from inference.unreadable import UNREADABLE
 from node.classes import CT_CLASSES
 from node.spool import SpoolFile
 
@@ -20,18 +21,11 @@ _TAGS = [
     "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Rows", "Columns",
     "SamplesPerPixel", "NumberOfFrames", "BitsAllocated",
 ]  # fmt: skip
-_UNREADABLE = (
-    AttributeError,
-    EOFError,
-    InvalidDicomError,
-    KeyError,
-    NotImplementedError,
-    OSError,
-    RecursionError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
+MOST_INFLATED_BYTES = 1 << 28
+_PART_BYTES = 1 << 20
+_META_BYTES = (
+    128 + 4 + 12
+)  # preamble, prefix, and the element that says how long the file meta is (PS3.10 7.1)
 _PIXEL_DATA = b"\xe0\x7f\x10\x00"  # the tag (7FE0,0010) in little endian
 
 
@@ -67,7 +61,7 @@ def read_header(head: bytes) -> Header | None:
     at = tag + (12 if is_explicit else 8)
     try:
         ds = dcmread(BytesIO(head[:tag]), specific_tags=_TAGS)
-    except _UNREADABLE:
+    except (*UNREADABLE, OSError):
         return None
     return Header(ds, at, int.from_bytes(head[at - 4 : at], "little"))
 
@@ -78,6 +72,7 @@ def identify(file: SpoolFile, header: Header | None) -> Identity:
         if header is not None and header.pixel_data_at + header.pixel_data_bytes == file.size:
             ds, pixel_data_bytes = header.ds, header.pixel_data_bytes
         else:
+            _refuse_bomb(file)
             ds = dcmread(file.path)
             pixel_data_bytes = len(ds.get("PixelData") or b"")
         identity = Identity(
@@ -87,6 +82,8 @@ def identify(file: SpoolFile, header: Header | None) -> Identity:
             series_instance_uid=str(ds.SeriesInstanceUID),
         )
         missing = _missing_pixel_bytes(ds, pixel_data_bytes)
+    except NotStorable:
+        raise
     except AttributeError as error:
         raise NotStorable(f"no {error.name or 'UID'}") from error
     except Exception as error:
@@ -97,6 +94,22 @@ def identify(file: SpoolFile, header: Header | None) -> Identity:
     if missing > 0:
         raise NotStorable(f"pixel data is {missing} bytes short")
     return identity
+
+
+def _refuse_bomb(file: SpoolFile) -> None:
+    """A megabyte may inflate to a thousand (PS3.5 A.5), and a reader inflates all of it in memory."""
+    meta = read_file_meta_info(file.path)
+    if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
+        return
+    inflater, inflated = zlib.decompressobj(wbits=-zlib.MAX_WBITS), 0
+    with file.path.open("rb") as content:
+        content.seek(_META_BYTES + meta.FileMetaInformationGroupLength)
+        while part := inflater.unconsumed_tail or content.read(_PART_BYTES):
+            inflated += len(inflater.decompress(part, _PART_BYTES))
+            if inflated > MOST_INFLATED_BYTES:
+                raise NotStorable(f"inflates to more than {MOST_INFLATED_BYTES} bytes")
+            if inflater.eof:
+                return
 
 
 def _missing_pixel_bytes(ds: Dataset, there: int) -> int:

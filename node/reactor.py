@@ -1,5 +1,6 @@
 """An association of a peer's that moves on when something happens; pynetdicom's own asks every millisecond whether it has."""
 
+import logging
 import queue
 import select
 import socket
@@ -13,10 +14,15 @@ from typing import Any, Protocol, cast
 from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
+from pynetdicom.fsm import InvalidEventError, StateMachine
+from pynetdicom.pdu import A_ABORT_RQ
 from pynetdicom.pdu_primitives import P_DATA
 
 from dicom_out.association import MOST_WAITING, Connection
+from inference.unreadable import UNREADABLE
 from node.store_command import Answer, StoreRequest, read_request, response
+
+log = logging.getLogger(__name__)
 
 LONGEST_COMMAND = 1 << 16  # bytes
 LONGEST_WAIT_S = 0.05  # for what makes itself known to nobody: the end of a timer or of the listener
@@ -198,6 +204,31 @@ def _fragment(context_id: int, value: bytes) -> P_DATA:
     return part
 
 
+# What pynetdicom raises where what a peer sent is no message, or comes at the wrong time.
+_MALFORMED = (*UNREADABLE, OSError, InvalidEventError, queue.Empty)
+
+
+class _Machine(StateMachine):
+    """A step that fails ends the association; pynetdicom's thread would end, and say nothing to the peer."""
+
+    def do_action(self, event: str) -> None:
+        try:
+            super().do_action(event)
+        except _MALFORMED as error:
+            facts = {"sender": self.dul.assoc.requestor.ae_title, "reason": type(error).__name__}
+            log.warning("association ended, its peer sends what is no message", extra=facts)
+            self._end()
+
+    def _end(self) -> None:
+        connection = cast("_Awaited", self.dul.socket)
+        abort = A_ABORT_RQ()
+        abort.source, abort.reason_diagnostic = 2, 0  # PS3.8 9.3.8: the provider, no reason given
+        if connection.socket is not None:
+            connection.send(abort.encode())
+        connection.close()
+        self.dul.kill_dul()
+
+
 class Served(Association):
     """The association of an acceptor: `assume` makes one of pynetdicom's into one."""
 
@@ -208,6 +239,7 @@ class Served(Association):
         connection = _Awaited(self, client_socket)
         self._happened = Event()
         self.dul.socket = connection
+        self.dul.state_machine = _Machine(self.dul)
         self.dul._run_loop_delay = 0.0  # noqa: SLF001 - nor has this
         self.dul.to_provider_queue = _Telling(connection.wake)
         self.dul.to_user_queue = _Telling(self._happened.set)

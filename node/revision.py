@@ -8,6 +8,9 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from dicom_out.header import PATIENT_AND_STUDY, differing
+from inference.unreadable import UNREADABLE, is_of_content
+
+_BOMB = 1000  # times the bytes of the pixel data
 
 IDENTITY = (
     "PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyInstanceUID",
@@ -25,10 +28,17 @@ def change_between(known: Path, new: Path) -> Change:
     """Raises OSError. Where the file of what is known has gone, the new one counts as another identity: it is analysed."""
     if not known.exists():
         return Change.IDENTITY
-    former, latter = dcmread(known), dcmread(new)
-    if not _is_same_object(former, latter):
-        return Change.CONTENT
-    return Change.IDENTITY if differing(former, latter, IDENTITY) else Change.HEADER
+    try:
+        former, latter = dcmread(known), dcmread(new)
+        if not _is_same_object(former, latter):
+            return Change.CONTENT
+        return Change.IDENTITY if differing(former, latter, IDENTITY) else Change.HEADER
+    except UNREADABLE:
+        return Change.CONTENT  # what cannot be read cannot be told to be the same
+    except OSError as error:
+        if is_of_content(error):
+            return Change.CONTENT
+        raise
 
 
 def _is_same_object(former: Dataset, latter: Dataset) -> bool:
@@ -36,10 +46,16 @@ def _is_same_object(former: Dataset, latter: Dataset) -> bool:
         return _is_same_document(former, latter)
     if former.file_meta.TransferSyntaxUID == latter.file_meta.TransferSyntaxUID:
         return bool(former.PixelData == latter.PixelData)
-    try:
-        return np.array_equal(former.pixel_array, latter.pixel_array)
-    except (AttributeError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError):
-        return False  # what cannot be decoded cannot be told to be the same
+    if _is_bomb(former) or _is_bomb(latter):
+        return False
+    return np.array_equal(former.pixel_array, latter.pixel_array)
+
+
+def _is_bomb(ds: Dataset) -> bool:
+    """Does its header promise far more pixels than its bytes can hold? No slice of a patient compresses so well."""
+    frames = int(ds.get("NumberOfFrames") or 1)
+    needed = ds.Rows * ds.Columns * ds.get("SamplesPerPixel", 1) * frames * ds.BitsAllocated // 8
+    return bool(needed > _BOMB * max(len(ds.PixelData), 1))
 
 
 def _is_same_document(former: Dataset, latter: Dataset) -> bool:

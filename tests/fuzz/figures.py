@@ -1,0 +1,66 @@
+"""What was fuzzed so far: kept beside the corpora, and told in the docs."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from tests.fuzz.rounds import Result
+
+BEGIN, END = "<!-- fuzz: begin -->", "<!-- fuzz: end -->"
+
+
+def read(folder: Path) -> list[Result]:
+    file = folder / "rounds.json"
+    return [Result(**row) for row in json.loads(file.read_text())] if file.exists() else []
+
+
+def write(done: Sequence[Result], folder: Path) -> None:
+    (folder / "rounds.json").write_text(json.dumps([asdict(result) for result in done], indent=1) + "\n")
+
+
+def line(result: Result) -> str:
+    said = (
+        f"{result.target:13} seed {result.seed:3}  {result.inputs:7,} inputs  {result.seconds:6.1f} s"
+        f"  {result.coverage_before} -> {result.coverage} edges"
+    )
+    if result.finding or result.reason:
+        replay = f"python -m tests.fuzz.run {result.target} .fuzz/{result.target}/found/{result.finding}"
+        return f"{said}  {result.reason}: SEDAS_FUZZ=.fuzz {replay}"
+    return said
+
+
+def publish(done: Sequence[Result], docs: Path) -> None:
+    """The rounds as JSON, and a table between markers in reliability.md."""
+    write_to = docs / "fuzz.json"
+    write_to.write_text(json.dumps([asdict(result) for result in done], indent=1) + "\n")
+    page = docs / "reliability.md"
+    text = page.read_text() if page.exists() else f"# Reliability\n\n{BEGIN}\n{END}\n"
+    if BEGIN not in text:
+        text = f"{text.rstrip()}\n\n{BEGIN}\n{END}\n"
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page.write_text(f"{before}{BEGIN}\n{_section(done)}\n{END}{after}")
+
+
+def _section(done: Sequence[Result]) -> str:
+    total, seconds = sum(r.inputs for r in done), sum(r.seconds for r in done)
+    rows = []
+    for target in dict.fromkeys(result.target for result in done):
+        rounds = [result for result in done if result.target == target]
+        inputs = sum(result.inputs for result in rounds)
+        covered = f"{rounds[0].coverage_before} to {max(result.coverage for result in rounds)}"
+        found = sum(bool(result.finding) for result in rounds)
+        last = f"1 to {max(result.seed for result in rounds)}"
+        rows.append(f"| {target} | {inputs:,} | {last} | {covered} | {found} |")
+    return "\n".join(
+        [
+            "## Bad input",
+            "",
+            f"`make fuzz` tried {total:,} inputs in {seconds / 60:.0f} minutes (`fuzz.json` has every round and its seed).",
+            "",
+            "| target | inputs | seeds | edges covered | inputs that crashed or hung |",
+            "|---|---:|---|---:|---:|",
+            *rows,
+        ]
+    )
