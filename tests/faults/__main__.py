@@ -123,7 +123,7 @@ def report(figures: Figures) -> str:
 in parallel, kills the process that passes the named step (node, receiver or worker) by SIGKILL, has it started again,
 kills it again at a later passing, and then lets it finish. Senders send again what got no answer of success; the PACS
 counts what it holds by UID and content. {len(figures)} of {len(POINTS) * len(BOTH)} cells, {sum(cell["kills"] for cell in every)}
-kills, {sum(cell["images"] for cell in every)} images acknowledged. Each number is that of SQLite + PostgreSQL.
+kills, {sum(cell["images"] for cell in every)} images acknowledged. Each number is that of SQLite + PostgreSQL; -: not run.
 
 {table(heads, rows)}
 An acknowledged image is lost when its row or its file with the same content is not there in the end. A result is lost
@@ -137,7 +137,7 @@ cell.
 
 
 def _sum(numbers: Iterable[int | None]) -> str:
-    return " + ".join("not run" if number is None else str(number) for number in numbers)
+    return " + ".join("-" if number is None else str(number) for number in numbers)
 
 
 def _least(figures: Iterable[Mapping[str, Any]], name: str) -> int:

@@ -56,7 +56,8 @@ def main() -> None:
     for fault in toll.all:
         screen.print(fault)
     write_report(options.out, folder / "samples.jsonl", soak, toll)
-    shutil.rmtree(folder)
+    if not toll.all:
+        shutil.rmtree(folder)  # else it is evidence
     sys.exit(bool(toll.all))
 
 
