@@ -179,7 +179,7 @@ class Worker(Section):
     poll_s: Seconds = 0.5
     time_limit_s: Seconds = 1800.0  # of one analysis; a hung one ends there
     maximum_losses: Annotated[int, Field(ge=1)] = (
-        3  # attempts that end with a silent worker, before it is given up
+        5  # attempts that end with a silent worker, before it is given up
     )
 
 

@@ -4,8 +4,9 @@ from datetime import timedelta
 from secrets import SystemRandom
 
 from config.settings import Delivery
+from inference.executor import ChildDied
 
-LIMITS: dict[type[Exception], int] = {MemoryError: 3, OSError: 8}
+LIMITS: dict[type[Exception], int] = {MemoryError: 3, ChildDied: 5, OSError: 8}
 """Attempts at an analysis by what went wrong; the first match counts."""
 
 OTHERWISE = 2

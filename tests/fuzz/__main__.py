@@ -33,7 +33,7 @@ def main() -> None:
         figures.write(done, wanted.folder)
         sys.stdout.write(figures.line(result) + "\n")
         sys.stdout.flush()
-        found = found or bool(result.finding)
+        found = found or bool(result.finding or result.reason)
     if wanted.report:
         figures.publish(done, wanted.report)
     sys.exit(1 if found else 0)

@@ -50,7 +50,7 @@ def _section(done: Sequence[Result]) -> str:
         rounds = [result for result in done if result.target == target]
         inputs = sum(result.inputs for result in rounds)
         covered = f"{rounds[0].coverage_before} to {max(result.coverage for result in rounds)}"
-        found = sum(bool(result.finding) for result in rounds)
+        found = sum(bool(result.finding or result.reason) for result in rounds)
         last = f"1 to {max(result.seed for result in rounds)}"
         rows.append(f"| {target} | {inputs:,} | {last} | {covered} | {found} |")
     return "\n".join(

@@ -40,6 +40,7 @@ class Result:
 
 def tried(plan: Round, folder: Path) -> Result:
     """Fuzz until the inputs are tried or one is found that crashes or hangs; the corpus grows."""
+    folder = folder.absolute()
     corpus, found = folder / plan.target / "corpus", folder / plan.target / "found"
     for place in (corpus, found):
         place.mkdir(parents=True, exist_ok=True)
