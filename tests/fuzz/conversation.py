@@ -40,15 +40,16 @@ class _Stepped(Served):
         super().abort(block=False)
 
 
-def converse(content: bytes) -> bytes:
+def converse(content: bytes, *, is_patient: bool | None = None) -> bytes:
     """What the node answers to a peer that sends this and is gone. Raises what would have ended a thread.
 
-    The peer waits for an answer to its first PDU, except where the sum of its bytes says otherwise.
+    Does the peer wait for an answer to its first PDU? Where it is not said, the sum of its bytes says so.
     """
     ours, theirs = socket.socketpair()
     with ours, theirs:
         association = _association(ours)
-        is_patient = sum(content) % 4 > 0
+        if is_patient is None:
+            is_patient = sum(content) % 4 > 0
         first = 6 + int.from_bytes(content[2:6], "big") if is_patient else 0
         if len(content) <= first:  # it would wait for a rest that never comes
             first = 0

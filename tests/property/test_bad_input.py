@@ -89,12 +89,10 @@ def test_what_is_no_message_is_answered_by_an_abort(stream: bytes) -> None:
     assert ABORTED in converse(seeds.request() + stream)
 
 
-def test_a_peer_that_does_not_wait_to_be_accepted_is_aborted() -> None:
+def test_a_peer_that_does_not_wait_to_be_accepted_is_accepted_or_aborted() -> None:
+    """Whichever is first; the fragment that is read too early ended pynetdicom's thread."""
     store = seeds.pdata((1, 3, seeds.command(seeds.STORE, CTImageStorage, has_data=True)))
-    stream = seeds.request() + store
-    while sum(stream) % 4:  # see `converse`
-        stream += b"\0"
-    assert ABORTED in converse(stream)
+    assert converse(seeds.request() + store, is_patient=False)[:1] in (b"\2", b"\7")
 
 
 @pytest.mark.filterwarnings("ignore")
