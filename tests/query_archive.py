@@ -72,6 +72,7 @@ def _answer(wanted: Dataset, series: str) -> Dataset:
 @contextmanager
 def query_archive(archive: QueryArchive) -> Iterator[QueryArchive]:
     """It listens while the block runs."""
+    archive.over.clear()
     ae = AE("PACS")
     ae.require_called_aet = True
     ae.add_supported_context(archive.sop_class)

@@ -31,7 +31,7 @@ from tests.statement.document import table
 
 INSTANCES = 300
 SENDERS = (1, 2, 4, 8)
-ROUNDS = 5
+ROUNDS = 3
 REPEATS = 10  # of all instances, under new UIDs, for the memory
 UNDELAYED = {"TCP_NODELAY": "1"}  # DCMTK's way to switch Nagle's algorithm off
 OURS = "sedas-node"
