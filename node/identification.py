@@ -4,28 +4,29 @@ import re
 import zlib
 from dataclasses import dataclass
 from io import BytesIO
+from typing import cast
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.filereader import read_file_meta_info
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+from pydicom.filereader import data_element_generator, read_file_meta_info
+from pydicom.tag import Tag
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from inference.unreadable import UNREADABLE
 from node.classes import CT_CLASSES
 from node.spool import SpoolFile
 
-_UID = re.compile(
-    r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*"
-)  # PS3.5 section 9; checked before a UID becomes part of a path
+_UID = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*")  # PS3.5 9.1: before one becomes part of a path
 _TAGS = [
-    "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Rows", "Columns",
-    "SamplesPerPixel", "NumberOfFrames", "BitsAllocated",
+    Tag(keyword)
+    for keyword in (
+        "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID",
+        "Rows", "Columns", "SamplesPerPixel", "BitsAllocated", "NumberOfFrames",
+    )
 ]  # fmt: skip
 MOST_INFLATED_BYTES = 1 << 28
 _PART_BYTES = 1 << 20
-_META_BYTES = (
-    128 + 4 + 12
-)  # preamble, prefix, and the element that says how long the file meta is (PS3.10 7.1)
+_META_BYTES = 128 + 4 + 12  # preamble, prefix, and how long the file meta is (PS3.10 7.1)
 _PIXEL_DATA = b"\xe0\x7f\x10\x00"  # the tag (7FE0,0010) in little endian
 
 
@@ -42,55 +43,80 @@ class Identity:
     study_instance_uid: str
     series_instance_uid: str
 
+    @property
+    def uids(self) -> tuple[str, str, str]:
+        """Of instance, study and series."""
+        return self.sop_instance_uid, self.study_instance_uid, self.series_instance_uid
+
 
 @dataclass(frozen=True)
 class Header:
-    """The attributes before the pixel data, which begins at a byte of the file and is so many bytes long."""
+    """Who an image is, and where its native pixel data begins in the file, how long it is and at least has to be."""
 
-    ds: Dataset
+    identity: Identity
     pixel_data_at: int
     pixel_data_bytes: int
+    needed_bytes: int
+
+    def is_all_but_pixels_of(self, file_bytes: int) -> bool:
+        return self.needed_bytes <= self.pixel_data_bytes == file_bytes - self.pixel_data_at
 
 
 def read_header(head: bytes) -> Header | None:
-    """Of an image with native pixel data, from the first bytes of its file; None where they are something else."""
-    tag = head.find(_PIXEL_DATA)
-    if tag < 0 or tag + 12 > len(head):
+    """Of a CT image in a plain transfer syntax, from the first bytes of its file as we write it.
+
+    None for anything else, or anything odd: that takes reading the file.
+    """
+    body = _META_BYTES + int.from_bytes(head[_META_BYTES - 4 : _META_BYTES], "little")
+    is_implicit = _is_implicit(head[_META_BYTES:body])
+    tag = head.find(_PIXEL_DATA, body)
+    if is_implicit is None or tag < 0:
         return None
-    is_explicit = head[tag + 4 : tag + 6] in (b"OW", b"OB")  # PS3.5 7.1.2, 7.1.3
-    at = tag + (12 if is_explicit else 8)
+    at = tag + (8 if is_implicit else 12)  # PS3.5 7.1.2, 7.1.3
+    elements = data_element_generator(BytesIO(head[body:tag]), is_implicit, True, specific_tags=[*_TAGS])
     try:
-        ds = dcmread(BytesIO(head[:tag]), specific_tags=_TAGS)
+        raw = {int(element.tag): cast("bytes", element.value) for element in elements}
+        identity = Identity(*(raw[uid].rstrip(b"\0 ").decode("ascii") for uid in _TAGS[:4]))
+        rows, columns, samples, bits = (int.from_bytes(raw[number], "little") for number in _TAGS[4:8])
+        frames = int(raw.get(_TAGS[8], b"1"))
     except (*UNREADABLE, OSError):
         return None
-    return Header(ds, at, int.from_bytes(head[at - 4 : at], "little"))
+    if identity.sop_class_uid not in CT_CLASSES or not all(_UID.fullmatch(uid) for uid in identity.uids):
+        return None
+    needed = rows * columns * samples * frames * bits // 8
+    return Header(identity, at, int.from_bytes(head[at - 4 : at], "little"), needed)
+
+
+def _is_implicit(meta: bytes) -> bool | None:
+    """By the transfer syntax in the file meta; None for another one."""
+    at = meta.find(b"\x02\x00\x10\x00UI")
+    length = int.from_bytes(meta[at + 6 : at + 8], "little")
+    syntax = meta[at + 8 : at + 8 + length].rstrip(b"\0").decode("latin-1")
+    return {ImplicitVRLittleEndian: True, ExplicitVRLittleEndian: False}.get(UID(syntax)) if at >= 0 else None
 
 
 def identify(file: SpoolFile, header: Header | None) -> Identity:
     """The UIDs of a DICOM file, which must be whole; raises NotStorable. `header` spares reading it, if it is one."""
+    if header is not None and header.is_all_but_pixels_of(file.size):
+        return header.identity
     try:
-        if header is not None and header.pixel_data_at + header.pixel_data_bytes == file.size:
-            ds, pixel_data_bytes = header.ds, header.pixel_data_bytes
-        else:
-            _refuse_bomb(file)
-            ds = dcmread(file.path)
-            pixel_data_bytes = len(ds.get("PixelData") or b"")
+        _refuse_bomb(file)
+        ds = dcmread(file.path)
         identity = Identity(
             sop_class_uid=str(ds.SOPClassUID),
             sop_instance_uid=str(ds.SOPInstanceUID),
             study_instance_uid=str(ds.StudyInstanceUID),
             series_instance_uid=str(ds.SeriesInstanceUID),
         )
-        missing = _missing_pixel_bytes(ds, pixel_data_bytes)
+        missing = _missing_pixel_bytes(ds, len(ds.get("PixelData") or b""))
     except NotStorable:
         raise
     except AttributeError as error:
         raise NotStorable(f"no {error.name or 'UID'}") from error
     except Exception as error:
         raise NotStorable(f"not a readable data set ({type(error).__name__})") from error
-    for uid in (identity.sop_instance_uid, identity.study_instance_uid, identity.series_instance_uid):
-        if not _UID.fullmatch(uid):
-            raise NotStorable("a UID is not one: 1 to 64 digits and dots")
+    if not all(_UID.fullmatch(uid) for uid in identity.uids):
+        raise NotStorable("a UID is not one: 1 to 64 digits and dots")
     if missing > 0:
         raise NotStorable(f"pixel data is {missing} bytes short")
     return identity

@@ -8,6 +8,7 @@ from pathlib import Path
 from dicom_out.durable import make_folder, sync_folder
 
 HEAD_BYTES = 1 << 16  # where the attributes of most images end
+BEGUN_BYTES = 1 << 18  # that the disk is given to write while more comes
 _NUMBERS = count()
 
 
@@ -20,7 +21,7 @@ class SpoolFile:
         self._file = os.fdopen(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb", 0)
         self._digest = hashlib.sha256()
         self.head = b""
-        self.size = 0
+        self.size = self._begun = 0
         self.is_placed = False
 
     def write(self, part: bytes | memoryview) -> None:
@@ -32,7 +33,9 @@ class SpoolFile:
         self._digest.update(left)
         while left:
             left = left[self._file.write(left) :]
-        os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)  # begin to write, do not wait
+        if self.size - self._begun >= BEGUN_BYTES:
+            self._begun = self.size
+            os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)  # begin to write, do not wait
 
     @property
     def sha256(self) -> str:

@@ -25,7 +25,7 @@ from tests.benchmarks.loading import written
 from tests.conftest import ROOT
 from tests.faults.processes import processes_of
 from tests.faults.section import replace_section
-from tests.nodes import running_node, write_config
+from tests.nodes import running_node
 from tests.peers import free_port, orthanc, require, wait_for
 from tests.statement.document import table
 
@@ -42,9 +42,26 @@ Counted = Callable[[], int]
 
 @contextmanager
 def _ours(folder: Path) -> Iterator[tuple[int, Counted]]:
-    config = write_config(folder, free_port(), quiet_period_s=3600.0)
-    with running_node(config, with_worker=False) as node:
+    with running_node(_config(folder), with_worker=False) as node:
         yield node.port, lambda: len(list((folder / "state" / "spool").glob("*/*.dcm")))
+
+
+def _config(folder: Path) -> Path:
+    """A node as it is shipped, to which DCMTK may send."""
+    path = folder / "config.toml"
+    path.write_text(
+        f"""\
+[listener]
+host = "127.0.0.1"
+port = 0
+calling_ae_titles = ["STORESCU"]
+[storage]
+folder = "{folder / "state"}"
+[http]
+port = 0
+"""
+    )
+    return path
 
 
 @contextmanager
@@ -145,9 +162,9 @@ def parted(study: Path, count: int, folder: Path) -> list[Path]:
 
 def memory(study: Path, folder: Path) -> list[Memory]:
     """While ever more instances come, each with a UID of its own."""
-    config = write_config(folder, free_port(), quiet_period_s=3600.0)
     measured = []
-    with running_node(config, with_worker=False) as node:
+    folder.mkdir()
+    with running_node(_config(folder), with_worker=False) as node:
         for repeat in range(1, REPEATS + 1):
             with _sending(study, "SEDAS", node.port, "--invent-instance") as sender:
                 if sender.wait(300):
