@@ -39,6 +39,13 @@ def reception(folder: Path, sessions: Sessions, now: Callable[[], datetime]) -> 
     return Reception(Storage(folder=folder), Recorder(sessions, now), lambda file, *_: file.drop(), now)
 
 
+def take(content: bytes, into: Reception) -> str:
+    """Take in one object from PACS; gives its SOP Instance UID."""
+    identity = identify(content)
+    into.receive(content, Arrival("PACS", identity.sop_class_uid, identity.sop_instance_uid))
+    return identity.sop_instance_uid
+
+
 def receive(content: bytes, arrival: Arrival, *, spool: Path, sessions: Sessions, now: datetime) -> Identity:
     """Take in one object; `spool` is the folder of that name below a node's."""
     return reception(spool.parent, sessions, lambda: now).receive(content, arrival)

@@ -10,9 +10,9 @@ from db import audit, instances, jobs
 from db.models import Instance
 from db.session import Sessions
 from inference.phantom import chest, write_study
-from node.receive import Arrival, Reception
+from node.receive import Reception
 from node.reconcile import LOST, reconcile
-from tests.received import identify, reception
+from tests.received import reception, take
 
 
 @pytest.fixture(scope="module")
@@ -24,12 +24,6 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
 @pytest.fixture
 def into(settings: Settings, sessions: Sessions, now: datetime) -> Reception:
     return reception(settings.storage.folder, sessions, lambda: now)
-
-
-def _receive(content: bytes, into: Reception) -> str:
-    identity = identify(content)
-    into.receive(content, Arrival("PACS", identity.sop_class_uid, identity.sop_instance_uid))
-    return identity.sop_instance_uid
 
 
 def _rows(sessions: Sessions) -> list[Instance]:
@@ -46,7 +40,7 @@ def test_where_both_agree_nothing_changes(
     settings: Settings, sessions: Sessions, into: Reception, images: list[bytes], now: datetime
 ) -> None:
     for content in images:
-        _receive(content, into)
+        take(content, into)
     before = _files(settings), [(row.id, row.sha256, row.deleted_at) for row in _rows(sessions)]
     reconcile(settings, sessions, into, now=now)
     assert (_files(settings), [(row.id, row.sha256, row.deleted_at) for row in _rows(sessions)]) == before
@@ -57,7 +51,7 @@ def test_where_both_agree_nothing_changes(
 def test_a_file_without_a_row_is_taken_in(
     settings: Settings, sessions: Sessions, into: Reception, images: list[bytes], now: datetime
 ) -> None:
-    uid = _receive(images[0], into)
+    uid = take(images[0], into)
     (row,) = _rows(sessions)
     with sessions.begin() as session:
         session.delete(instances.known(session, uid))
@@ -70,7 +64,7 @@ def test_a_file_without_a_row_is_taken_in(
 def test_a_file_that_is_torn_or_unfinished_goes(
     settings: Settings, sessions: Sessions, into: Reception, images: list[bytes], now: datetime
 ) -> None:
-    uid = _receive(images[0], into)
+    uid = take(images[0], into)
     torn = settings.storage.spool / "1.2.3" / f"{'0' * 64}.dcm"
     torn.parent.mkdir()
     torn.write_bytes(images[1][:1000])
@@ -95,7 +89,7 @@ def test_a_row_without_its_file_says_so_and_the_object_may_come_again(
     settings: Settings, sessions: Sessions, into: Reception, images: list[bytes], now: datetime
 ) -> None:
     for content in images[:2]:
-        _receive(content, into)
+        take(content, into)
     lost = _rows(sessions)[0]
     (settings.storage.spool / lost.path).unlink()
     later = now + timedelta(hours=1)
@@ -105,7 +99,7 @@ def test_a_row_without_its_file_says_so_and_the_object_may_come_again(
     with sessions() as session:
         (noted,) = [row for row in audit.trail(session) if row.event == LOST]
         assert noted.detail.startswith("1 objects of study")
-    _receive(images[0], into)
+    take(images[0], into)
     assert [row.deleted_at for row in _rows(sessions)] == [None, None]
     assert (settings.storage.spool / lost.path).read_bytes() == images[0]
     with sessions() as session:

@@ -14,9 +14,9 @@ from db.models import FormerRevision, Instance
 from db.session import Sessions
 from db.states import State
 from inference.phantom import chest, write_study
-from node.receive import Arrival, OtherContent, Reception
+from node.receive import OtherContent, Reception
 from node.revision import Change, change_between
-from tests.received import changed, identify, reception
+from tests.received import changed, reception, take
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +28,6 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.fixture
 def into(settings: Settings, sessions: Sessions, now: datetime) -> Reception:
     return reception(settings.storage.folder, sessions, lambda: now)
-
-
-def _receive(content: bytes, into: Reception) -> str:
-    identity = identify(content)
-    into.receive(content, Arrival("PACS", identity.sop_class_uid, identity.sop_instance_uid))
-    return identity.sop_instance_uid
 
 
 def _row(sessions: Sessions, uid: str) -> Instance:
@@ -98,11 +92,11 @@ def test_an_image_whose_former_file_has_gone_is_another(image: bytes, tmp_path: 
 def test_a_corrected_header_takes_the_place_of_the_former_which_is_kept(
     image: bytes, settings: Settings, sessions: Sessions, into: Reception
 ) -> None:
-    uid = _receive(image, into)
+    uid = take(image, into)
     former = _row(sessions, uid)
     corrected = changed(image, SeriesDescription="corrected")
     for _ in range(2):
-        _receive(corrected, into)
+        take(corrected, into)
     row = _row(sessions, uid)
     assert (settings.storage.spool / row.path).read_bytes() == corrected
     assert (settings.storage.spool / former.path).read_bytes() == image
@@ -128,11 +122,11 @@ def test_who_the_patient_is_opens_a_generation_and_a_queued_job_looks_again(
     changes: dict[str, object],
     generations: list[int],
 ) -> None:
-    _receive(image, into)
+    take(image, into)
     with sessions.begin() as session:
         (job,) = jobs.every(session)
         job.state, job.reason = state, "a test"
-    _receive(changed(image, **changes), into)
+    take(changed(image, **changes), into)
     with sessions() as session:
         every = jobs.every(session)
         assert [job.generation for job in every] == generations
@@ -144,8 +138,8 @@ def test_who_the_patient_is_opens_a_generation_and_a_queued_job_looks_again(
 def test_an_image_that_moves_to_another_study_is_analysed_there(
     image: bytes, sessions: Sessions, into: Reception
 ) -> None:
-    uid = _receive(image, into)
-    _receive(changed(image, StudyInstanceUID="1.2.3.4"), into)
+    uid = take(image, into)
+    take(changed(image, StudyInstanceUID="1.2.3.4"), into)
     assert _row(sessions, uid).study_instance_uid == "1.2.3.4"
     with sessions() as session:
         assert {job.study_instance_uid for job in jobs.every(session)} > {"1.2.3.4"}
@@ -154,8 +148,8 @@ def test_an_image_that_moves_to_another_study_is_analysed_there(
 def test_other_pixels_are_refused_whatever_else_changed(
     image: bytes, settings: Settings, sessions: Sessions, into: Reception
 ) -> None:
-    uid = _receive(image, into)
+    uid = take(image, into)
     with pytest.raises(OtherContent):
-        _receive(changed(_other_pixels(image), PatientID="ANOTHER"), into)
+        take(changed(_other_pixels(image), PatientID="ANOTHER"), into)
     assert (settings.storage.spool / _row(sessions, uid).path).read_bytes() == image
     assert len(list(settings.storage.spool.rglob("*.dcm"))) == 1
