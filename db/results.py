@@ -13,11 +13,6 @@ def of_job(session: Session, job: Job) -> Result | None:
     return session.get(Result, job.id)
 
 
-def is_ours(session: Session, sop_instance_uid: str) -> bool:
-    """Is this an object that we made, in any generation?"""
-    return session.get(ResultObject, sop_instance_uid) is not None
-
-
 def jobs_of_study(session: Session, study_instance_uid: str) -> Sequence[Job]:
     """The jobs of the study whose results stand: not superseded, not withdrawn."""
     return _standing(session, Job.study_instance_uid == study_instance_uid)

@@ -47,6 +47,19 @@ def wait_for(condition: Callable[[], T | None], what: str, timeout_s: float = 60
     return value
 
 
+def ends_within(connection: socket.socket, seconds: float) -> bool:
+    """Does the other side close it, whatever it may still say?"""
+    connection.settimeout(seconds)
+    try:
+        while connection.recv(4096):
+            pass
+    except ConnectionResetError:
+        return True
+    except TimeoutError:
+        return False
+    return True
+
+
 def free_port() -> int:
     """A port for a foreign program that cannot ask for one itself."""
     with socket.socket() as probe:

@@ -14,7 +14,7 @@ from dicom_out.scu import echo, send_files
 from node.scp import VERIFICATION
 from tests.fuzz.seeds import ABORT, ECHO, RELEASE, STORE, command, pdata, request
 from tests.nodes import Node, recording_pacs, running_node, write_config
-from tests.peers import wait_for
+from tests.peers import ends_within, wait_for
 from tests.phantom import small_study
 
 TIMEOUT_S = 1.5
@@ -143,7 +143,7 @@ def _say_everything(node: Node) -> None:
             assert connection.recv(1) == b"\2", what
             _send(connection, content)
         assert echo(Peer("SEDAS", "127.0.0.1", node.port), calling_ae_title="PACS", timeout_s=5).outcome is Outcome.STORED  # fmt: skip
-        assert [what for what, peer in held.items() if not _ends(peer)] == []
+        assert [what for what, peer in held.items() if not ends_within(peer, 3 * TIMEOUT_S + 5)] == []
 
 
 def _send(connection: socket.socket, content: bytes) -> None:
@@ -151,18 +151,6 @@ def _send(connection: socket.socket, content: bytes) -> None:
         connection.sendall(content)
     except (ConnectionResetError, BrokenPipeError):
         return  # it was ended before all was said
-
-
-def _ends(connection: socket.socket) -> bool:
-    connection.settimeout(3 * TIMEOUT_S + 5)
-    try:
-        while connection.recv(4096):
-            pass
-    except ConnectionResetError:
-        return True
-    except TimeoutError:
-        return False
-    return True
 
 
 def _threads(node: Node) -> int:

@@ -29,7 +29,7 @@ from node import acceptor, app, scp
 from node.receive import Arrival
 from node.status import StoreStatus
 from node.storing import gathered
-from tests.peers import wait_for
+from tests.peers import ends_within, wait_for
 
 TIMEOUT_S = 1.5
 
@@ -88,19 +88,6 @@ def _fragment(length: int, control: int = 0) -> bytes:
     return b"\x04\x00" + len(item).to_bytes(4, "big") + item
 
 
-def _ends_within(connection: socket.socket, seconds: float) -> bool:
-    """Does the other side close it, whatever it may still say?"""
-    connection.settimeout(seconds)
-    try:
-        while connection.recv(4096):
-            pass
-    except ConnectionResetError:
-        return True
-    except TimeoutError:
-        return False
-    return True
-
-
 @pytest.mark.parametrize(
     ("networks", "is_let_in"),
     [([], False), (["10.0.0.0/8"], False), (["10.0.0.0/8", "127.0.0.1"], True), (["127.0.0.0/8"], True)],
@@ -142,7 +129,7 @@ def test_half_open_and_slow_senders_end_and_others_are_served(port: int) -> None
             held[what].recv(1)  # accepted, or, since there may be two, rejected
             held[what].sendall(content)
         assert _served(port)
-        assert [what for what, peer in held.items() if not _ends_within(peer, TIMEOUT_S + 2)] == []
+        assert [what for what, peer in held.items() if not ends_within(peer, TIMEOUT_S + 2)] == []
     wait_for(lambda: not _connection_threads(), "the threads to end", timeout_s=5)
 
 
@@ -186,8 +173,8 @@ def test_silent_connections_take_no_association_and_are_themselves_limited(port:
         ]
         assert _associate(port).is_established
         more = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(10)]
-        assert any(_ends_within(connection, 0.3) for connection in more[-3:])
-        assert all(_ends_within(connection, TIMEOUT_S + 3) for connection in silent)
+        assert any(ends_within(connection, 0.3) for connection in more[-3:])
+        assert all(ends_within(connection, TIMEOUT_S + 3) for connection in silent)
 
 
 def test_one_association_too_many_is_rejected_as_transient(port: int) -> None:
@@ -204,7 +191,7 @@ def test_a_pdu_longer_than_any_may_be_ends_the_connection_unread(port: int, leng
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall(_request())
         connection.sendall(b"\x04\x00" + length.to_bytes(4, "big"))
-        assert _ends_within(connection, 1)
+        assert ends_within(connection, 1)
 
 
 def test_a_data_set_that_is_too_long_is_answered_so_and_not_gathered(
