@@ -1,5 +1,6 @@
-"""The command `sedas-node`. Only `worker`, `check` and `analyse` load torch, and only when they need it."""
+"""The command `sedas-node`. Only `worker`, `check` and `analyse` load torch, only those that make a phantom SimpleITK, and only when they need it."""
 
+import gc
 import signal
 import socket
 import sys
@@ -127,6 +128,7 @@ def receive(
     stop = _stop_on_signals()
     stop_with_node(stop)
     with socket.socket(fileno=listener) as shared, app.receiver(settings, shared):
+        gc.freeze()  # what is loaded stays: the collector need not look at it again and again
         say_ready()
         stop.wait()
 

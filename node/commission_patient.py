@@ -13,10 +13,9 @@ from db.states import SETTLED, State
 from dicom_out.outcome import Outcome
 from dicom_out.rejection import Reason
 from dicom_out.scu import send_files
-from inference.phantom import LesionKind, chest, write_study
 from node.commission import Try, WentWrong
 from node.commission_record import Site
-from node.demo import PHANTOM_SEED
+from node.demo import write_phantom
 from node.interventions import release_job
 from node.withdrawal import withdraw_study
 
@@ -43,10 +42,9 @@ def way(site: Site, folder: Path, patience_s: float) -> Iterator[tuple[str, Try]
 
 
 def _phantom(study_instance_uid: str, folder: Path) -> list[Path]:
-    """The phantom of the demo, whose lesion is known to be found, under UIDs that nobody has met."""
+    """The phantom of the demo, under UIDs that nobody has met."""
     of_this_run = {"StudyInstanceUID": study_instance_uid, "SeriesInstanceUID": generate_uid(prefix=None)}
-    phantom = chest(seed=PHANTOM_SEED, lesion=LesionKind.PIMA_LIKE)
-    files = write_study(phantom, folder, header={**TEST_PATIENT, **of_this_run})
+    files = write_phantom(folder, header={**TEST_PATIENT, **of_this_run})
     for file in files:
         ds = dcmread(file)
         ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = generate_uid(prefix=None)

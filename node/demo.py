@@ -25,7 +25,6 @@ from dicom_out.durable import write_durably
 from dicom_out.iods import IODS
 from dicom_out.outcome import Outcome
 from dicom_out.scu import send_files
-from inference.phantom import LesionKind, chest, write_study
 from node import app, scp
 from node.headers import Header, read_headers
 from node.listing import audit_line
@@ -109,10 +108,17 @@ def _prepare(folder: Path) -> Places:
     return Places(folder)
 
 
+def write_phantom(folder: Path, header: Mapping[str, str] | None = None) -> list[Path]:
+    """The CT of a phantom whose lesion is known to be found; `header` as for `write_study`."""
+    from inference.phantom import LesionKind, chest, write_study  # loads SimpleITK
+
+    return write_study(chest(seed=PHANTOM_SEED, lesion=LesionKind.PIMA_LIKE), folder, header=header)
+
+
 def _images(ct: Path | None, places: Places, screen: Console) -> list[Header]:
     if ct is None:
         screen.print("No CT given: a phantom of a chest with a lesion is made.")
-        return read_headers(write_study(chest(seed=PHANTOM_SEED, lesion=LesionKind.PIMA_LIKE), places.ct))
+        return read_headers(write_phantom(places.ct))
     images = read_headers(dicom_files(ct))
     if not images:
         raise DemoFailed(f"{ct}: expected a folder of DICOM images, found none")

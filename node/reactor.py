@@ -14,6 +14,7 @@ from typing import Any, Protocol, cast
 from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
+from pynetdicom.dul import DULServiceProvider
 from pynetdicom.fsm import InvalidEventError, StateMachine
 from pynetdicom.pdu import A_ABORT_RQ
 from pynetdicom.pdu_primitives import P_DATA
@@ -24,6 +25,7 @@ from node.store_command import Answer, StoreRequest, read_request, response
 
 log = logging.getLogger(__name__)
 
+P_DATA_TF = 0x04  # PS3.8 9.3.5
 LONGEST_COMMAND = 1 << 16  # bytes
 LONGEST_WAIT_S = 0.05  # for what makes itself known to nobody: the end of a timer or of the listener
 
@@ -84,6 +86,33 @@ class _Awaited(Connection):
         self._alarm.close()
 
 
+class Fragments:
+    """A P-DATA-TF PDU of a peer's, and the primitive that it becomes: the fragments where they lie, not copied."""
+
+    def __init__(self, pdu: bytearray) -> None:
+        """Raises ValueError for one whose items do not fill it (PS3.8 9.3.5)."""
+        self.presentation_data_value_list: list[tuple[int, memoryview]] = []
+        left = memoryview(pdu)[6:]
+        while left:
+            length = int.from_bytes(left[:4], "big")
+            if not 1 <= length <= len(left) - 4:
+                raise ValueError(f"an item of {length} bytes in {len(left) - 4}")
+            self.presentation_data_value_list.append((left[4], left[5 : 4 + length]))
+            left = left[4 + length :]
+
+    def to_primitive(self) -> "Fragments":
+        return self
+
+
+class _Provider(DULServiceProvider):
+    """Reads the fragments of messages as `Fragments`; pynetdicom would copy each four times."""
+
+    def _decode_pdu(self, bytestream: bytearray) -> tuple[Any, str]:
+        if bytestream[0] != P_DATA_TF:
+            return super()._decode_pdu(bytestream)
+        return Fragments(bytestream), "Evt10"
+
+
 @dataclass(frozen=True)
 class Requested:
     """What a C-STORE, and the presentation context that it came in, say of the data set that follows."""
@@ -131,7 +160,7 @@ class _Storing(DIMSEServiceProvider):
         self._store: _Store | None = None
         self.is_busy = False
 
-    def receive_primitive(self, primitive: P_DATA) -> None:
+    def receive_primitive(self, primitive: P_DATA | Fragments) -> None:
         for context_id, value in primitive.presentation_data_value_list:
             if not value:
                 self._refuse()
@@ -153,7 +182,7 @@ class _Storing(DIMSEServiceProvider):
                 if is_last:
                     self._decide(context_id)
             else:
-                self._pass_on(context_id, value)
+                self._pass_on(context_id, bytes(value))
 
     def _decide(self, context_id: int) -> None:
         command, self._command = self._command, b""
@@ -238,6 +267,7 @@ class Served(Association):
         """Take queues and a socket that wake whoever waits for them, before the association has started."""
         connection = _Awaited(self, client_socket)
         self._happened = Event()
+        self.dul.__class__ = _Provider
         self.dul.socket = connection
         self.dul.state_machine = _Machine(self.dul)
         self.dul._run_loop_delay = 0.0  # noqa: SLF001 - nor has this

@@ -25,7 +25,7 @@ from inference.annotation_files import File, read, summarise
 from inference.annotations import Series
 from node.headers import NotDicom, read_header
 from node.identification import NotStorable
-from node.reactor import _MALFORMED
+from node.reactor import _MALFORMED, P_DATA_TF, Fragments
 from node.receive import Arrival, Reception
 from node.recorder import Recorder
 from node.revision import change_between
@@ -134,6 +134,10 @@ def conversation(content: bytes) -> None:
 
 def pdu(content: bytes) -> None:
     """One PDU alone: what cannot be decoded pynetdicom answers with an abort, and what is decoded must not surprise us."""
+    if content[0:1] == bytes([P_DATA_TF]):
+        with suppress(ValueError):
+            Fragments(bytearray(content))
+        return
     kind = _PDU_TYPES.get(content[:1])
     if kind is None:
         return
