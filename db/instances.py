@@ -121,11 +121,14 @@ def studies_on_disk(session: Session) -> Sequence[str]:
     return session.scalars(query).all()
 
 
-def paths_in(session: Session, folder: str) -> set[str]:
-    """Of all objects, and of their former revisions, in that folder of the spool."""
+def paths_in(session: Session, folder: str) -> dict[str, bool]:
+    """Of all objects, and of their former revisions, in that folder of the spool: is the object on the disk?"""
     first, after = f"{folder}/", f"{folder}0"  # the character after the slash
-    return {
-        path
-        for column in (Instance.path, FormerRevision.path)
-        for path in session.scalars(select(column).where(column >= first, column < after))
-    }
+    is_on_disk = Instance.deleted_at.is_(None)
+    own = select(Instance.path, is_on_disk).where(Instance.path >= first, Instance.path < after)
+    former = (
+        select(FormerRevision.path, is_on_disk)
+        .join(Instance, Instance.id == FormerRevision.instance_id)
+        .where(FormerRevision.path >= first, FormerRevision.path < after)
+    )
+    return {path: bool(on_disk) for query in (own, former) for path, on_disk in session.execute(query)}

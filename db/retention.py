@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from db import jobs
 from db.models import FormerRevision, Instance, Job
@@ -66,9 +66,16 @@ def still_expendable(session: Session, study_instance_uid: str, *, since: dateti
 
 def on_disk(session: Session, study_instance_uid: str) -> Sequence[Instance]:
     """Its images that are on the disk, locked."""
-    query = select(Instance).where(
-        Instance.study_instance_uid == study_instance_uid, Instance.deleted_at.is_(None)
-    )
+    return _locked(session, study_instance_uid, Instance.deleted_at.is_(None))
+
+
+def deleted(session: Session, study_instance_uid: str) -> Sequence[Instance]:
+    """Its images that are deleted, locked."""
+    return _locked(session, study_instance_uid, Instance.deleted_at.is_not(None))
+
+
+def _locked(session: Session, study_instance_uid: str, which: ColumnElement[bool]) -> Sequence[Instance]:
+    query = select(Instance).where(Instance.study_instance_uid == study_instance_uid, which)
     return session.scalars(query.order_by(Instance.id).with_for_update()).all()
 
 

@@ -1,11 +1,13 @@
 """At the start, before anything is received: the spool and the database say the same, or are made to.
 
-A kill leaves a file without a row, which nobody was told is here: it is taken in now, if it is whole. A row without its
-file is a fault of the disk, or of a person: it says so from now on, and the object is taken in when it is sent again.
+A kill leaves a file without a row, which nobody was told is here: it is taken in now, if it is whole. Or it leaves files
+whose rows say already that retention deleted them: they go now. A row without its file is a fault of the disk, or of a
+person: it says so from now on, and the object is taken in when it is sent again.
 """
 
 import hashlib
 import logging
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -27,21 +29,25 @@ def reconcile(settings: Settings, sessions: Sessions, reception: Reception, *, n
     storage = settings.storage
     for unfinished in storage.incoming.glob("*"):
         unfinished.unlink()
-    on_disk = {path.name for path in storage.spool.glob("*") if path.is_dir()}
-    for path in (
-        path for folder in sorted(on_disk) for path in _without_row(storage.spool, folder, sessions)
-    ):
-        _adopt(path, reception, settings.listener.ae_title)
+    for folder in sorted(path for path in storage.spool.glob("*") if path.is_dir()):
+        _reconcile_folder(folder, sessions, reception, settings.listener.ae_title)
     with translated(), sessions() as session:
         studies = instances.studies_on_disk(session)
     for study in sorted(studies):
         _note_lost(study, storage.spool, sessions, now=now)
 
 
-def _without_row(spool: Path, folder: str, sessions: Sessions) -> list[Path]:
+def _reconcile_folder(folder: Path, sessions: Sessions, reception: Reception, own_ae_title: str) -> None:
     with translated(), sessions() as session:
-        known = instances.paths_in(session, folder)
-    return [path for path in sorted((spool / folder).glob("*")) if f"{folder}/{path.name}" not in known]
+        known = instances.paths_in(session, folder.name)
+    for path in sorted(folder.glob("*")):
+        is_on_disk = known.get(f"{folder.name}/{path.name}")
+        if is_on_disk is None:
+            _adopt(path, reception, own_ae_title)
+        elif not is_on_disk:
+            path.unlink()
+    with suppress(OSError):  # it is not empty
+        folder.rmdir()
 
 
 def _adopt(path: Path, reception: Reception, own_ae_title: str) -> None:

@@ -1,7 +1,7 @@
 """Deleting images that nothing needs: by age, and the oldest first where the disk runs low.
 
-The files of a study go while its jobs are locked, then its rows say so. A kill in between leaves rows whose files are
-gone; the next call finds them again and ends what was begun.
+The rows of a study say that its images are deleted, then their files go: of those that have not come again meanwhile.
+After a kill in between the files go at the next start.
 """
 
 import logging
@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from rich.console import Console
 
@@ -73,15 +74,22 @@ def _delete(one: Doomed, settings: Settings, sessions: Sessions, *, now: datetim
         images = retention.on_disk(session, uid)
         if job is None or not images or any(image.received_at > one.study.since for image in images):
             return False
-        for path in (*(image.path for image in images), *retention.former_files(session, images)):
-            (settings.storage.spool / path).unlink(missing_ok=True)
         for image in images:
             image.deleted_at = now
         detail = f"{len(images)} images, {sum(i.size_bytes for i in images)} bytes: {one.why}"
         audit.note(session, job, DELETED, now=now, detail=detail)
+    _remove_files(uid, settings.storage.spool, sessions)
     facts = {"study_instance_uid": uid, "images": len(images), "reason": one.why}
     log.info("images deleted", extra=facts)
     return True
+
+
+def _remove_files(study_instance_uid: str, spool: Path, sessions: Sessions) -> None:
+    """While the rows are locked, so that an image that comes again waits, and finds its file gone or not begun."""
+    with translated(), sessions.begin() as session:
+        images = retention.deleted(session, study_instance_uid)
+        for path in (*(image.path for image in images), *retention.former_files(session, images)):
+            (spool / path).unlink(missing_ok=True)
 
 
 def print_doomed(every: Sequence[Doomed], screen: Console, *, done: bool) -> None:

@@ -184,9 +184,11 @@ def rates(study: Path, folder: Path, screen: Console) -> Rates:
     parts = {count: parted(study, count, folder / "parts") for count in SENDERS}
     found: Rates = {receiver: {count: [] for count in SENDERS} for receiver in RECEIVERS}
     for number in range(ROUNDS):
-        for receiver in RECEIVERS:
-            for senders in SENDERS:
-                empty = folder / f"{number}" / receiver / f"{senders}"
+        for senders in SENDERS:
+            for (
+                receiver
+            ) in RECEIVERS:  # one after the other, since the speed of a machine changes with the minute
+                empty = folder / f"{number}" / f"{senders}" / receiver
                 empty.mkdir(parents=True)
                 os.sync()
                 found[receiver][senders].append(rate(receiver, parts[senders], empty))
