@@ -276,6 +276,12 @@ class Served(Association):
         self.dimse = _Storing(self, begin)
         self.dimse.msg_queue = _Telling(self._happened.set)
 
+    def run(self) -> None:
+        try:
+            super().run()
+        finally:
+            cast("_Awaited", self.dul.socket).sleep_no_more()
+
     def _run_reactor(self) -> None:
         """Serve the peer until it releases or aborts, is silent for too long, or the association is killed."""
         self._is_paused = False
@@ -287,7 +293,6 @@ class Served(Association):
         finally:
             self.kill()
             cast("_Storing", self.dimse).drop()
-            cast("_Awaited", self.dul.socket).sleep_no_more()
 
     def _look_around(self) -> None:
         context_id, message = self.dimse.get_msg()

@@ -1,12 +1,15 @@
 """Who may call whence, and what no peer can do: hold a thread, a place or memory for longer than it is allowed."""
 
+import gc
 import logging
+import os
 import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from pydicom import dcmread
@@ -136,6 +139,31 @@ def test_half_open_and_slow_senders_end_and_others_are_served(port: int) -> None
 def _connection_threads() -> list[str]:
     kinds = ("AcceptorThread", "run_reactor", "process_request_thread")
     return [t.name for t in threading.enumerate() if any(kind in t.name for kind in kinds)]
+
+
+@pytest.mark.parametrize("content", [b"", b"\x01\x00", _request("STRANGER")])
+def test_connections_that_end_early_leave_no_socket_to_the_garbage_collector(
+    port: int, content: bytes
+) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        before = _sockets()
+        for _ in range(5):
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                connection.sendall(content)
+                connection.shutdown(socket.SHUT_WR)
+                assert ends_within(connection, TIMEOUT_S + 2)
+        wait_for(lambda: not _connection_threads(), "the threads to end", timeout_s=5)
+        assert _sockets() <= before
+    finally:
+        gc.enable()
+
+
+def _sockets() -> int:
+    """How many this process has open."""
+    with os.scandir("/proc/self/fd") as files:
+        return sum(Path(file.path).is_socket() for file in files)
 
 
 def test_a_byte_now_and_then_is_no_reason_to_wait(port: int) -> None:
