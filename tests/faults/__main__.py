@@ -126,13 +126,14 @@ counts what it holds by UID and content. {len(figures)} of {len(POINTS) * len(BO
 kills, {sum(cell["images"] for cell in every)} images acknowledged. Each number is that of SQLite + PostgreSQL; -: not run.
 
 {table(heads, rows)}
-An acknowledged image is lost when its row or its file with the same content is not there in the end. A result is lost
-when its study has no finished job with every image, or an object of it is not at the PACS. An object is doubled when
-one UID came with two contents, came from no result, or two jobs have results for the same images. The chain of the
-audit trail is verified in every cell too. The models are played by a stand-in that always finds the same, so that a
-cell takes seconds; a study may kill more workers here than the three after which it is given up by default. Which
-steps there are is not a matter of memory: a test traces a run and compares. `docs/reliability/kills.json` has every
-cell.
+An acknowledged image is lost when its row or its file with the content that was sent last is not there in the end, or
+when the node notes files as lost. Where retention deletes the images of a study seconds after it is over, one is lost
+when it went earlier, or when a file of it is left behind. A result is lost when its study has no finished job with
+every image, or an object of it is not at the PACS. An object is doubled when one UID came with two contents, came from
+no result, or two jobs have results for the same images. The chain of the audit trail is verified in every cell too. The
+models are played by a stand-in that always finds the same, so that a cell takes seconds; a study may kill more workers
+here than the three after which it is given up by default. Which steps there are is not a matter of memory: a test
+traces a run and compares. `docs/reliability/kills.json` has every cell.
 """
 
 

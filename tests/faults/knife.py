@@ -44,6 +44,7 @@ FIELDS = {
     for number, name in COMMANDS.items()
 }
 WRITES = ("INSERT", "UPDATE", "DELETE")
+RETENTION_S = 0.5  # between two looks for images that may go
 
 
 class Knife:
@@ -176,6 +177,7 @@ def main() -> None:
     arm_children(folder)
     stand_in = functools.partial(StandIn, float((folder / "analysis_s").read_text()))
     setattr(app, "SpawnedChild", stand_in)  # noqa: B010 - the name is the module's own import
+    app.RETENTION_S = RETENTION_S
     sys.argv = ["sedas-node", *arguments]
     runpy.run_module("node", run_name="__main__")
 

@@ -2,8 +2,8 @@
 
 import hashlib
 import threading
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +25,16 @@ class Study:
     uid: str
     images: dict[str, Path]  # by SOP Instance UID
     rubbish: Path  # an image whose pixel data is short
+    revised: Mapping[str, Path] = field(default_factory=dict)  # sent after them, with another header
+
+    @property
+    def sent_last(self) -> dict[str, Path]:
+        return {**self.images, **self.revised}
 
 
-def write_small(number: int, folder: Path, *, slices: int = 3, pixels: int = 64) -> Study:
+def write_small(
+    number: int, folder: Path, *, slices: int = 3, pixels: int = 64, revised: bool = False
+) -> Study:
     """A few small slices of noise: enough for the way of a study, and for a stand-in to speak of."""
     facts = SeriesFacts(number, "small", 2, SHARP_KERNEL, (5.0, 5.0, 5.0), (-160.0, -160.0, 0.0))
     noise = np.random.default_rng(number).integers(-1000, 400, (slices + 1, pixels, pixels), dtype=np.int16)
@@ -36,7 +43,18 @@ def write_small(number: int, folder: Path, *, slices: int = 3, pixels: int = 64)
     folder.mkdir(parents=True, exist_ok=True)
     paths = [_written(ds, folder / f"{number:04d}-{index}.dcm") for index, ds in enumerate(made)]
     uids = [str(ds.SOPInstanceUID) for ds in made]
-    return Study(str(facts.study_instance_uid), dict(zip(uids[:-1], paths[:-1], strict=True)), paths[-1])
+    study = Study(str(facts.study_instance_uid), dict(zip(uids[:-1], paths[:-1], strict=True)), paths[-1])
+    return replace(study, revised=_revised(study)) if revised else study
+
+
+def _revised(study: Study) -> dict[str, Path]:
+    """Its images with a comment, which is neither of the pixels nor of patient or study (PS3.3 C.7.6.1)."""
+    revised = {}
+    for uid, path in study.images.items():
+        ds = dcmread(path)
+        ds.ImageComments = "sent once more"
+        revised[uid] = _written(ds, path.with_suffix(".revised.dcm"))
+    return revised
 
 
 def _written(ds: Dataset, path: Path) -> Path:
@@ -77,10 +95,13 @@ class Load:
 
     def _send_all(self, studies: Iterable[Study]) -> None:
         for study in studies:
-            left = {path: uid for uid, path in study.images.items()} | {study.rubbish: ""}
-            while left and not self.stop.is_set():
-                left = self._send(left)
-                self.stop.wait(self.pause_s)
+            self._send_until_acknowledged({**_by_path(study.images), study.rubbish: ""})
+            self._send_until_acknowledged(_by_path(study.revised))
+
+    def _send_until_acknowledged(self, left: dict[Path, str]) -> None:
+        while left and not self.stop.is_set():
+            left = self._send(left)
+            self.stop.wait(self.pause_s)
 
     def _send(self, left: dict[Path, str]) -> dict[Path, str]:
         """Send these once; those to send again."""
@@ -94,6 +115,10 @@ class Load:
             elif result.outcome is Outcome.TRY_AGAIN:
                 again[path] = left[path]
         return again
+
+
+def _by_path(images: Mapping[str, Path]) -> dict[Path, str]:
+    return {path: uid for uid, path in images.items()}
 
 
 def same_object(one: Path, other: Path) -> bool:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 CALLS = (
     "after db.session:migrate",
     "before node.recorder:Recorder.record",
+    "before node.recorder:Recorder.revise",
     "after node.reconcile:_adopt",
     "before dicom_out.encode:write",
     "after dicom_out.scu:_send",
     "after dicom_out.destination:request_commitment",
+    "after node.retention:_remove_files",
 )
 """Calls that are steps although nothing becomes durable in them."""
 
@@ -26,6 +28,8 @@ class Point:
     after: tuple[str, int] | None = None  # a kill before each: another step, and its passing
     analysis_s: float = 0.0  # how long the stand-in for the models takes
     receivers: int = 2  # processes that receive; with 1 the node itself
+    revised: bool = False  # images are sent once more with another header
+    retention: bool = False  # images go soon after their study is over
 
     def plan(self) -> Iterator[tuple[str, int]]:
         for passing in self.passings:
@@ -58,6 +62,10 @@ POINTS = (
           "file and row; the sender has no answer", OFTEN),
     Point("image acknowledged", "sent C-STORE-RSP",
           "the same, and the sender knows", OFTEN),
+    Point("revised image's file kept", "before node.recorder:Recorder.revise",
+          "the file under its name; the row has the former content", OFTEN, revised=True),
+    Point("image revised", "commit node.recorder:Recorder.revise",
+          "the row has the new content, a row beside it the former; the sender has no answer", OFTEN, revised=True),
     Point("file taken in at the start", "after node.reconcile:_adopt",
           "the row of a file that a kill had left without; nobody listens yet", (1, 1),
           after=("before node.recorder:Recorder.record", 5), receivers=1),
@@ -99,6 +107,10 @@ POINTS = (
           "the deliveries as committed; the PACS has no answer", SOMETIMES, commitment=True),
     Point("N-EVENT-REPORT answered", "sent N-EVENT-REPORT-RSP",
           "the same, and the PACS knows", SOMETIMES, commitment=True),
+    Point("images said to be deleted", "commit node.retention:_delete",
+          "the rows say deleted; the files are there", SOMETIMES, revised=True, retention=True),
+    Point("images' files removed", "after node.retention:_remove_files",
+          "the rows say deleted; no files", SOMETIMES, revised=True, retention=True),
     Point("audit head written", "fsync node.audit_heads:export_head",
           "one more line in the file of heads", SOMETIMES),
 )  # fmt: skip

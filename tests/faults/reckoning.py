@@ -8,13 +8,15 @@ from pathlib import Path
 from sqlalchemy import select
 
 from config.settings import Settings
-from db import deliveries, instances, jobs, results
+from db import audit, deliveries, instances, jobs, results, retention
 from db.models import Instance, Job, ResultObject
+from db.retention import OVER
 from db.session import Session, Sessions
 from db.states import SETTLED, State
 from db.tampering import verify
 from node.audit_heads import exported_heads
 from node.audit_key import key_file, read_key
+from node.reconcile import LOST
 from tests.faults.load import Study, same_object
 
 GIVEN_WAY = (State.SUPERSEDED, State.REJECTED)
@@ -39,15 +41,22 @@ def reckon(
     studies: Sequence[Study],
     acknowledged: Collection[str],
     held: Mapping[str, Collection[str]],
+    *,
+    images_go: bool = False,
 ) -> Toll:
-    """Compare what was acknowledged with what is kept, and what was found with what the PACS holds."""
-    images = {uid: path for study in studies for uid, path in study.images.items()}
+    """Compare what was acknowledged with what is kept, and what was found with what the PACS holds.
+
+    Where `images_go`, retention may have deleted images of studies that are over.
+    """
+    images = {uid: path for study in studies for uid, path in study.sent_last.items()}
+    spool = settings.storage.spool
     with sessions() as session:
         lost = [
             f"image {uid}: {why}"
             for uid in sorted(acknowledged)
-            if (why := _why_lost(instances.known(session, uid), images.get(uid), settings.storage.spool))
+            if (why := _why_lost(session, uid, images.get(uid), spool, images_go=images_go))
         ]
+        lost += [f"{row.event}: {row.detail}" for row in audit.trail(session) if row.event == LOST]
         every = jobs.every(session)
         missing = [why for study in studies for why in _missing(session, study, every, acknowledged, held)]
         doubled = [*_doubled(session, every, held)]
@@ -56,12 +65,24 @@ def reckon(
     return Toll(tuple(lost), tuple(missing), tuple(doubled), faults)
 
 
-def _why_lost(row: Instance | None, sent: Path | None, spool: Path) -> str:
+def _why_lost(session: Session, uid: str, sent: Path | None, spool: Path, *, images_go: bool) -> str:
+    row = instances.known(session, uid)
     if row is None:
         return "no row"
     if sent is None:
         return "rubbish was acknowledged"
-    return "" if same_object(spool / row.path, sent) else "its file is not what was sent"
+    if images_go and row.deleted_at is not None:
+        return _why_badly_deleted(session, row, spool)
+    return "" if same_object(spool / row.path, sent) else "its file is not what was sent last"
+
+
+def _why_badly_deleted(session: Session, row: Instance, spool: Path) -> str:
+    states = session.scalars(select(Job.state).where(Job.study_instance_uid == row.study_instance_uid)).all()
+    if not OVER.issuperset(states):
+        return f"deleted, and the jobs of its study are {[str(state) for state in states]}"
+    files = [row.path, *retention.former_files(session, [row])]
+    left = [path for path in files if (spool / path).exists()]
+    return f"deleted, and left behind are {left}" if left else ""
 
 
 def _missing(

@@ -18,6 +18,9 @@ processes = {receivers}
 folder = "{folder}"
 minimum_free_bytes = 0
 {database}
+[retention]
+images_days = {images_days}
+minimum_free_bytes = 0
 [completion]
 quiet_period_s = {quiet_period_s}
 [eligibility]
@@ -62,6 +65,7 @@ def write_config(
     quiet_period_s: float = 1.5,
     lease_s: float = 2.0,
     receivers: int = 2,
+    images_days: float = 30.0,
 ) -> Path:
     where = []
     if not database.is_sqlite:
@@ -78,6 +82,7 @@ def write_config(
             quiet_period_s=quiet_period_s,
             lease_s=lease_s,
             receivers=receivers,
+            images_days=images_days,
         )
     )
     return path

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,12 +35,14 @@ def test_a_killed_node_loses_nothing_doubles_nothing_and_passes_no_step_that_is_
 ) -> None:
     database, name = sample
     [point] = [point for point in POINTS if point.name == name]
-    cell = run_cell(point, database, tmp_path, studies=6)
+    whole_way = replace(point, revised=True, retention=True)
+    cell = run_cell(whole_way, database, tmp_path, studies=6)
     assert cell.toll.all == ()
     assert cell.kills >= 1
     assert cell.images == 18
     assert set(cell.steps) <= COVERED
     assert len(cell.steps) >= WHOLE_WAY
+    assert {"commit node.recorder:Recorder.revise", "commit node.retention:_delete"} <= set(cell.steps)
 
 
 def test_points_have_names_of_their_own() -> None:

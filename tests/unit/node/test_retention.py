@@ -15,9 +15,10 @@ from db.session import Sessions
 from db.states import State
 from node import retention as module
 from node.receive import Arrival
+from node.reconcile import LOST, reconcile
 from node.retention import DELETED, choose, delete_expendable, doomed, print_doomed
 from tests.phantom import short_study
-from tests.received import identify, receive
+from tests.received import identify, receive, reception
 
 DAY = timedelta(days=1)
 MONTH = timedelta(days=31)
@@ -72,17 +73,46 @@ def test_a_deletion_is_audited_and_said_once(
     assert row.detail.endswith("ended more than 30 days ago")
 
 
-def test_a_kill_between_files_and_rows_is_made_up_for(
+def test_a_kill_between_rows_and_files_is_made_up_for_at_the_next_start(
     images: list[Path], settings: Settings, sessions: Sessions, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _move(sessions, State.DONE)
     with monkeypatch.context() as patched:
-        patched.setattr(audit, "note", _die)
+        patched.setattr("db.retention.deleted", _die)
         with pytest.raises(KeyboardInterrupt):
             delete_expendable(settings, sessions, now=now + MONTH)
-    assert not any(p.exists() for p in images)
-    assert len(delete_expendable(settings, sessions, now=now + MONTH)) == 1
     assert _kept(sessions) == []
+    assert all(p.exists() for p in images)
+    into = reception(settings.storage.folder, sessions, lambda: now + MONTH)
+    reconcile(settings, sessions, into, now=now + MONTH)
+    assert not any(p.exists() for p in images)
+    assert _kept(sessions) == []
+    with sessions() as session:
+        events = [row.event for row in audit.trail(session)]
+    assert DELETED in events
+    assert LOST not in events
+
+
+def test_an_image_that_comes_again_between_rows_and_files_keeps_its_file(
+    images: list[Path],
+    settings: Settings,
+    sessions: Sessions,
+    now: datetime,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _move(sessions, State.DONE)
+    came, remove = [], module._remove_files
+
+    def one_comes_first(study: str, spool: Path, sessions: Sessions) -> None:
+        sent = min((tmp_path / "ct").iterdir())
+        came.append(_receive(sent, settings, sessions, now=now + MONTH).path)
+        remove(study, spool, sessions)
+
+    monkeypatch.setattr(module, "_remove_files", one_comes_first)
+    delete_expendable(settings, sessions, now=now + MONTH)
+    assert _kept(sessions) == came
+    assert [p for p in images if p.exists()] == [settings.storage.spool / path for path in came]
 
 
 def _die(*_: object, **__: object) -> None:
