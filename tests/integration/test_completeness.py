@@ -1,6 +1,7 @@
 """A study is begun when the archive says that it is whole, and never for want of an archive not at all."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import enumerate as threads
@@ -9,6 +10,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 from pynetdicom import AE
+from pynetdicom.association import Association
 
 from config.settings import Archive as Rules
 from config.settings import Settings
@@ -25,6 +27,7 @@ from node.reactor import Served
 from node.receive import Arrival
 from node.receiving import receiving
 from node.status import StoreStatus
+from tests.databases import ON_SQLITE
 from tests.peers import free_port, orthanc, storescu, wait_for
 from tests.query_archive import Held, QueryArchive, query_archive
 from tests.received import identify, receive
@@ -75,8 +78,9 @@ class Site:
             now = self.start + timedelta(seconds=after_s)
             receive(content, arrival, spool=self.settings.storage.spool, sessions=self.sessions, now=now)
 
-    def receive_on_an_association(self, files: Iterable[Path], end: str) -> None:
-        """The association is over when this returns, ended by `end` of the sender."""
+    @contextmanager
+    def association(self) -> Iterator[Association]:
+        """Of a sender that ends it in the block; it is over for the node too when this returns."""
         self.settings.storage.folder.mkdir()
         with (
             scp.bound(self.settings.listener) as listener,
@@ -84,10 +88,7 @@ class Site:
         ):
             ae = AE(ae_title="PACS")
             ae.add_requested_context(CTImageStorage, ExplicitVRLittleEndian)
-            association = ae.associate("127.0.0.1", port, ae_title="SEDAS")
-            for file in files:
-                assert association.send_c_store(dcmread(file)).Status == StoreStatus.SUCCESS
-            getattr(association, end)()
+            yield ae.associate("127.0.0.1", port, ae_title="SEDAS")
             wait_for(lambda: not any(isinstance(t, Served) for t in threads()), "the association to end")
 
     def after(self, seconds: float) -> Job:
@@ -129,7 +130,9 @@ def test_a_sender_that_has_released_its_association_is_done(
     site: Site, pacs: QueryArchive, sharp: list[Path], end: str, state: State
 ) -> None:
     pacs.series = {_series(sharp): Held(len(sharp))}
-    site.receive_on_an_association(sharp, end)
+    with site.association() as association:
+        _send(association, sharp)
+        getattr(association, end)()
     assert site.after(0).state is state
     assert site.after(1).state is State.QUEUED
 
@@ -138,11 +141,29 @@ def test_an_image_after_the_release_is_waited_for_again(
     site: Site, pacs: QueryArchive, sharp: list[Path]
 ) -> None:
     pacs.series = {_series(sharp): Held(len(sharp))}
-    site.receive_on_an_association(sharp[:-1], "release")
+    with site.association() as association:
+        _send(association, sharp[:-1])
+        association.release()
     site.receive(sharp[-1:], after_s=5)
     assert site.after(5.5).state is State.RECEIVING
     assert pacs.asked == []
     assert site.after(6).state is State.QUEUED
+
+
+@ON_SQLITE
+def test_a_release_is_answered_before_it_is_noted(site: Site, sharp: list[Path]) -> None:
+    with site.association() as association:
+        _send(association, sharp[:1])
+        with site.sessions.begin() as session:
+            session.connection()  # nobody else can write
+            association.release()
+            assert association.is_released
+    assert site.after(0).released_at == site.start
+
+
+def _send(association: Association, files: Iterable[Path]) -> None:
+    for file in files:
+        assert association.send_c_store(dcmread(file)).Status == StoreStatus.SUCCESS
 
 
 def test_an_archive_that_gives_no_numbers_is_asked_image_by_image(
