@@ -1,4 +1,8 @@
-"""Is a study complete? C-STORE itself never says: the archive may, and the places of the slices."""
+"""Is a study complete? C-STORE itself never says: the archive may, and the places of the slices.
+
+The end of an association says that its sender is done for now, not with what; so it only saves the wait before the
+archive is asked.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,10 +36,15 @@ class Verdict:
         return now - last_received_at >= timedelta(seconds=self.wait_s)
 
 
-def is_settled(rules: Completion, *, last_received_at: datetime, now: datetime) -> bool:
-    """Has nothing come for so long that the study is worth a look?"""
-    quiet_s = rules.quiet_period_s
-    wait_s = quiet_s if rules.archive is None else min(SETTLED_S, quiet_s)
+def is_settled(
+    rules: Completion, *, last_received_at: datetime, released_at: datetime | None, now: datetime
+) -> bool:
+    """Is the study worth a look? Nothing has come for long enough, or its sender is done and the archive can be asked."""
+    wait_s = rules.quiet_period_s
+    if rules.archive is not None:
+        if released_at is not None and released_at >= last_received_at:
+            return True
+        wait_s = min(SETTLED_S, wait_s)
     return now - last_received_at >= timedelta(seconds=wait_s)
 
 

@@ -121,6 +121,8 @@ class Requested:
     abstract_syntax: str
     transfer_syntax: str
     sop_instance_uid: str
+    received: Callable[[str], None]
+    """Is told the study of an object that was taken in."""
 
 
 class Object(Protocol):
@@ -156,6 +158,7 @@ class _Storing(DIMSEServiceProvider):
     def __init__(self, assoc: "Served", begin: Begin) -> None:
         super().__init__(assoc)
         self._begin = begin
+        self._received = assoc.studies.add
         self._command = b""
         self._store: _Store | None = None
         self.is_busy = False
@@ -197,6 +200,7 @@ class _Storing(DIMSEServiceProvider):
             abstract_syntax=str(context.abstract_syntax),
             transfer_syntax=str(context.transfer_syntax[0]),
             sop_instance_uid=uid,
+            received=self._received,
         )
         self._store = _Store(context_id, request, self._begin(requested))
 
@@ -263,10 +267,14 @@ class Served(Association):
 
     _happened: Event
 
+    studies: set[str]
+    """Those of the objects that were taken in."""
+
     def assume(self, client_socket: socket.socket, begin: Begin) -> None:
         """Take queues and a socket that wake whoever waits for them, before the association has started."""
         connection = _Awaited(self, client_socket)
         self._happened = Event()
+        self.studies = set()
         self.dul.__class__ = _Provider
         self.dul.socket = connection
         self.dul.state_machine = _Machine(self.dul)

@@ -2,14 +2,15 @@
 
 import logging
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 
 from pydicom.dataset import Dataset
 
 from config.settings import Settings
-from db import refusals
+from db import jobs, refusals
 from db.session import DatabaseUnusable, Sessions, translated
 from node import scp
 from node.commitments import hear
@@ -63,5 +64,15 @@ def receiving(
         reporting=scp.Reporting(reporters, report),
         alarm=Rejections(sessions, now).note,
         refused=count_refusal,
+        released=partial(note_released, sessions, now),
     ) as port:
         yield port
+
+
+def note_released(sessions: Sessions, now: Callable[[], datetime], studies: Collection[str]) -> None:
+    """A sender of these studies is done; where that cannot be written down, they wait a second longer."""
+    try:
+        with translated(), sessions.begin() as session:
+            jobs.sender_released(session, studies, now=now())
+    except DatabaseUnusable as error:
+        log.warning("release not noted", extra={"studies": len(studies), "reason": str(error)})

@@ -75,6 +75,8 @@ POINTS = (
           "file and row in quarantine; the sender has no answer", SOMETIMES),
     Point("refusal counted", "commit node.receiving:receiving",
           "one more refusal of this status; the sender has no answer", SOMETIMES),
+    Point("association's release noted", "commit node.receiving:note_released",
+          "its instant with the jobs of its studies; the sender may have its answer", SOMETIMES),
     Point("study complete", "commit node.intake:_settle",
           "the job is QUEUED with its inputs", SOMETIMES),
     Point("job claimed", CLAIMED,

@@ -15,7 +15,7 @@ from db.session import Session, Sessions
 from db.states import Event, State
 from db.tampering import verify
 from node.settling import settle
-from tests.databases import KEY, Database
+from tests.databases import KEY, ON_POSTGRESQL, Database
 from tests.peers import wait_for
 from tests.results import result
 
@@ -156,6 +156,19 @@ def test_a_study_is_not_complete_while_an_image_of_it_comes(
             seen = threads.submit(images)
             _wait_for_its_turn(database)
         assert seen.result(30) == 1
+
+
+@ON_POSTGRESQL
+def test_the_end_of_an_association_waits_for_no_image_on_another(everybody: list[Sessions]) -> None:
+    mine, other = everybody[:2]
+    with mine.begin() as session:
+        for study in ("1.2.0", "1.2.1"):
+            jobs.image_arrived(session, study, now=NOW)
+    with mine.begin() as session, other.begin() as beside:
+        jobs.image_arrived(session, "1.2.0", now=NOW)
+        jobs.sender_released(beside, {"1.2.0", "1.2.1"}, now=NOW)
+    with mine() as session:
+        assert [job.released_at for job in jobs.every(session)] == [None, NOW]
 
 
 def _wait_for_its_turn(database: Database) -> None:

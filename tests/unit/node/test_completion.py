@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -79,8 +80,24 @@ def test_only_a_study_that_lacks_nothing_is_complete(
 
 
 def test_the_archive_is_asked_a_second_after_the_last_image(now: datetime) -> None:
-    assert not is_settled(RULES, last_received_at=now, now=now + timedelta(seconds=0.9))
-    assert is_settled(RULES, last_received_at=now, now=now + timedelta(seconds=1))
+    before = now - timedelta(seconds=1)
+    for released_at in (None, before):
+        settled = partial(is_settled, RULES, last_received_at=now, released_at=released_at)
+        assert not settled(now=now + timedelta(seconds=0.9))
+        assert settled(now=now + timedelta(seconds=1))
+
+
+def test_the_archive_is_asked_at_once_when_the_sender_has_released_after_the_last_image(
+    now: datetime,
+) -> None:
+    for released_at in (now, now + timedelta(seconds=0.1)):
+        assert is_settled(RULES, last_received_at=now, released_at=released_at, now=released_at)
+
+
+def test_a_quiet_period_below_a_second_is_kept_to_with_an_archive(now: datetime) -> None:
+    settled = partial(is_settled, RULES.model_copy(update={"quiet_period_s": 0.5}), released_at=None)
+    assert not settled(last_received_at=now, now=now + timedelta(seconds=0.4))
+    assert settled(last_received_at=now, now=now + timedelta(seconds=0.5))
 
 
 @pytest.fixture(scope="module")
