@@ -133,8 +133,9 @@ def test_a_sender_that_has_released_its_association_is_done(
     with site.association() as association:
         _send(association, sharp)
         getattr(association, end)()
-    assert site.after(0).state is state
-    assert site.after(1).state is State.QUEUED
+    assert site.after(0.9).state is State.RECEIVING
+    assert site.after(1).state is state
+    assert site.after(1.5).state is State.QUEUED
 
 
 def test_an_image_after_the_release_is_waited_for_again(
@@ -145,9 +146,9 @@ def test_an_image_after_the_release_is_waited_for_again(
         _send(association, sharp[:-1])
         association.release()
     site.receive(sharp[-1:], after_s=5)
-    assert site.after(5.5).state is State.RECEIVING
+    assert site.after(6).state is State.RECEIVING
     assert pacs.asked == []
-    assert site.after(6).state is State.QUEUED
+    assert site.after(6.5).state is State.QUEUED
 
 
 @ON_SQLITE
