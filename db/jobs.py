@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, bindparam, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from db.audit import note
@@ -60,9 +60,9 @@ def advance(
     )  # the object in this session, if `job` is it, is fresh
 
 
-def is_receiving(session: Session, study_instance_uid: str) -> bool:
+def is_receiving(connection: Connection, study_instance_uid: str) -> bool:
     """Has the study a job that takes in what comes? It is locked, as by `image_arrived`."""
-    state = session.connection().execute(_LATEST_STATE, {"study": study_instance_uid}).scalar()
+    state = connection.execute(_LATEST_STATE, {"study": study_instance_uid}).scalar()
     return state is State.RECEIVING
 
 

@@ -4,6 +4,7 @@ import logging
 import queue
 import select
 import socket
+import struct
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -106,6 +107,13 @@ class Fragments:
 
 class _Provider(DULServiceProvider):
     """Reads the fragments of messages as `Fragments`; pynetdicom would copy each four times."""
+
+    def send_fragment(self, context_id: int, value: bytes) -> None:
+        """At once, in the provider's own thread, as a P-DATA-TF PDU (PS3.8 9.3.5); `value` has its control byte first."""
+        connection = cast("_Awaited", self.socket)
+        if connection.socket is not None:
+            head = struct.pack(">BxLLB", P_DATA_TF, len(value) + 5, len(value) + 1, context_id)
+            connection.send(head + value)
 
     def _decode_pdu(self, bytestream: bytearray) -> tuple[Any, str]:
         if bytestream[0] != P_DATA_TF:
@@ -212,7 +220,8 @@ class _Storing(DIMSEServiceProvider):
         finally:
             self.is_busy = False
             self.dul._idle_timer.restart()  # noqa: SLF001 - nor has this
-        self.dul.send_pdu(_fragment(store.context_id, b"\3" + response(store.request, answer)))
+        provider = cast("_Provider", self.dul)
+        provider.send_fragment(store.context_id, b"\3" + response(store.request, answer))
 
     def _pass_on(self, context_id: int, value: bytes) -> None:
         super().receive_primitive(_fragment(context_id, value))

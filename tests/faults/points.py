@@ -6,6 +6,7 @@ from dataclasses import dataclass
 CALLS = (
     "after db.session:migrate",
     "before node.recorder:Recorder.record",
+    "after node.recorder:Recorder._add",
     "before node.recorder:Recorder.revise",
     "after node.reconcile:_adopt",
     "before dicom_out.encode:write",
@@ -60,7 +61,9 @@ POINTS = (
           "an image's folder, or its name; no row", OFTEN),
     Point("image's file kept", "before node.recorder:Recorder.record",
           "the file under its name; no row", OFTEN),
-    Point("image's row committed", "commit node.recorder:Recorder._record",
+    Point("first image's row committed", "commit node.recorder:Recorder._record",
+          "file, row and the study's job; the sender has no answer", SOMETIMES),
+    Point("image's row committed", "after node.recorder:Recorder._add",
           "file and row; the sender has no answer", OFTEN),
     Point("image acknowledged", "sent C-STORE-RSP",
           "the same, and the sender knows", OFTEN),
