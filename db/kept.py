@@ -5,10 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
-from db.session import Sessions, translated
+from db.session import DatabaseAway, Sessions, translated
 
 KEPT_S = 1.0  # after a transaction; then it goes through the pool, which asks whether it is still there
+
+
+class ConnectionLost(DatabaseAway):
+    """The server has ended the connection: on a new one it may go, unless what was sent had come to it already."""
 
 
 class KeptConnection:
@@ -21,7 +26,10 @@ class KeptConnection:
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
-        """A transaction, committed when the block ends and rolled back when it raises. Raises DatabaseUnusable."""
+        """A transaction, committed when the block ends and rolled back when it raises.
+
+        Raises ConnectionLost, or DatabaseUnusable.
+        """
         with translated():
             if time.monotonic() - self._used_at > KEPT_S:
                 self.close()
@@ -30,10 +38,12 @@ class KeptConnection:
             try:
                 with self._connection.begin():
                     yield self._connection
-            finally:
-                self._used_at = time.monotonic()
-                if self._connection.invalidated:
+            except DBAPIError as error:
+                if error.connection_invalidated:
                     self.close()
+                    raise ConnectionLost("the connection was lost") from error
+                raise
+            self._used_at = time.monotonic()
 
     def close(self) -> None:
         """Give the connection back; `begin` takes another."""

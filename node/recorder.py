@@ -8,7 +8,7 @@ from threading import Lock
 from db import instances, jobs, retention
 from db.instances import AlreadyKnown, Standing
 from db.jobs import LostRace
-from db.kept import KeptConnection
+from db.kept import ConnectionLost, KeptConnection
 from db.models import Instance
 from db.session import DatabaseUnusable, Session, Sessions, translated
 from node.classes import ANNOTATION_CLASSES, CT_CLASSES
@@ -96,7 +96,7 @@ class Recorder:
                 future.set_exception(LostRace(str(error)) if isinstance(error, AlreadyKnown) else error)
 
     def _add(self, new: Sequence[Instance]) -> bool:
-        """Make rows of images that are new, as nearly all are, of studies that are being received: else False, and none is made."""
+        """Make rows of new images whose studies are being received, as nearly all are; else False, and `_record` is to do it."""
         if self._kept is None:
             return False
         try:
@@ -104,7 +104,7 @@ class Recorder:
                 instances.add(connection, new)
                 if not all(jobs.is_receiving(connection, study) for study in _studies(new)):
                     raise _JobToOpen
-        except _JobToOpen:
+        except (_JobToOpen, ConnectionLost):
             return False
         return True
 

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from db import instances, kept
-from db.kept import KeptConnection
+from db.kept import ConnectionLost, KeptConnection
 from db.models import Instance
-from db.session import DatabaseUnusable, Sessions
+from db.session import Sessions
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_a_lost_connection_fails_once(keeping: KeptConnection, sessions: Session
         lost = connection
     lost.connection.dbapi_connection.close()  # type: ignore[union-attr]
     lost.rollback()
-    with pytest.raises(DatabaseUnusable), keeping.begin():
+    with pytest.raises(ConnectionLost), keeping.begin():
         pass
     with keeping.begin() as connection:
         instances.add(connection, [_image(1, now)])
