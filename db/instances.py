@@ -4,7 +4,18 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import Enum, auto
 
-from sqlalchemy import BindParameter, CompoundSelect, bindparam, func, insert, null, select, union_all, update
+from sqlalchemy import (
+    BindParameter,
+    CompoundSelect,
+    Connection,
+    bindparam,
+    func,
+    insert,
+    null,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from db.jobs import LostRace
@@ -39,10 +50,10 @@ class Standing(Enum):
     OURS = auto()  # a PACS that routes everything sends our own results back
 
 
-def add(session: Session, new: Sequence[Instance]) -> None:
+def add(connection: Connection, new: Sequence[Instance]) -> None:
     """Make rows of them, all or none. Raises AlreadyKnown."""
     try:
-        session.connection().execute(_ADDED, [_values(instance) for instance in new])
+        connection.execute(_ADDED, [_values(instance) for instance in new])
     except IntegrityError as error:
         raise AlreadyKnown(f"one of {len(new)}") from error
 

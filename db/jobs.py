@@ -1,10 +1,10 @@
 """Jobs: opened by an image, or by an annotation of a known study; moved only by `advance`, owned by whoever holds the lease."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, bindparam, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from db.audit import note
@@ -60,9 +60,9 @@ def advance(
     )  # the object in this session, if `job` is it, is fresh
 
 
-def is_receiving(session: Session, study_instance_uid: str) -> bool:
+def is_receiving(connection: Connection, study_instance_uid: str) -> bool:
     """Has the study a job that takes in what comes? It is locked, as by `image_arrived`."""
-    state = session.connection().execute(_LATEST_STATE, {"study": study_instance_uid}).scalar()
+    state = connection.execute(_LATEST_STATE, {"study": study_instance_uid}).scalar()
     return state is State.RECEIVING
 
 
@@ -84,6 +84,21 @@ def image_arrived(session: Session, study_instance_uid: str, *, now: datetime, d
         except IntegrityError:  # its image came on another association at the same moment
             if latest_generation(session, study_instance_uid) is latest:
                 raise
+
+
+def sender_released(session: Session, studies: Collection[str], *, now: datetime) -> None:
+    """An association that brought objects of these studies has been released.
+
+    A job that is locked is left out and not waited for: more is coming to it, or it is being decided on.
+    """
+    receiving = select(Job.id).where(Job.study_instance_uid.in_(studies), Job.state == State.RECEIVING)
+    free = receiving.with_for_update(skip_locked=True, key_share=True)
+    session.execute(
+        update(Job)
+        .where(Job.id.in_(free))
+        .values(released_at=now)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def is_undecided(session: Session, study_instance_uid: str) -> bool:

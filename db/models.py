@@ -182,6 +182,7 @@ class Job(Base):
     missing: Mapped[str] = mapped_column(default="", server_default="")  # what made it other than complete
     withdrawal: Mapped[str | None]  # why its results were withdrawn, once somebody asked for it
     not_before: Mapped[datetime | None]  # the next attempt waits until then
+    released_at: Mapped[datetime | None]  # when a sender of the study last released its association
     created_at: Mapped[datetime]
     completed_at: Mapped[datetime | None]  # when the study was found complete: the instant of its results
     changed_at: Mapped[datetime]

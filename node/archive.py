@@ -1,8 +1,9 @@
 """Asking the archive how much it has of a study: rarely, and never for long.
 
-A study is asked about once nothing has come for a second, again when more has come, and else after 5 s, 10 s,
-20 s and so on to a minute. An archive that fails is left alone for 30 s, 60 s and so on to ten minutes, and one
-that takes longer than a second rests as long: no tick waits for more than one failure, five times its timeout.
+A study is asked about once nothing has come for a second, or a little longer while its sender keeps the association,
+again when more has come, and else after 5 s, 10 s, 20 s and so on to a minute. An archive that fails is left alone for 30 s,
+60 s and so on to ten minutes, and one that takes longer than a second rests as long: no tick waits for more than one
+failure, five times its timeout.
 """
 
 import logging

@@ -1,4 +1,8 @@
-"""Is a study complete? C-STORE itself never says: the archive may, and the places of the slices."""
+"""Is a study complete? C-STORE itself never says: the archive may, and the places of the slices.
+
+The end of an association says that its sender is done for now, not with what: perhaps with one of several series, which
+follows on the next association. So silence is asked for after it too, only less of it.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +13,8 @@ from config.settings import Completion
 from dicom_out.query import ArchivedSeries
 
 _NAMED = 3  # series of which is said what is missing; of more their number
-SETTLED_S = 1.0  # without an image, before the archive is asked: it may fill while it sends
+RELEASED_S = 1.0  # without an image, before the archive is asked, if the sender has released its association
+SETTLED_S = 1.5  # if it has not; with two seconds for a tick and the answer a whole study starts within three
 
 
 class Completeness(StrEnum):
@@ -32,10 +37,14 @@ class Verdict:
         return now - last_received_at >= timedelta(seconds=self.wait_s)
 
 
-def is_settled(rules: Completion, *, last_received_at: datetime, now: datetime) -> bool:
+def is_settled(
+    rules: Completion, *, last_received_at: datetime, released_at: datetime | None, now: datetime
+) -> bool:
     """Has nothing come for so long that the study is worth a look?"""
-    quiet_s = rules.quiet_period_s
-    wait_s = quiet_s if rules.archive is None else min(SETTLED_S, quiet_s)
+    wait_s = rules.quiet_period_s
+    if rules.archive is not None:
+        is_released = released_at is not None and released_at >= last_received_at
+        wait_s = min(RELEASED_S if is_released else SETTLED_S, wait_s)
     return now - last_received_at >= timedelta(seconds=wait_s)
 
 

@@ -69,12 +69,14 @@ def consider_studies(
 def _settled_studies(
     sessions: Sessions, rules: Completion, *, now: datetime
 ) -> list[tuple[int, Sequence[Instance], datetime]]:
-    """The jobs whose study has had no image for a while, each with all that was received and when the last came."""
+    """The jobs whose study is worth a look, each with all that was received and when the last came."""
     settled = []
     with sessions() as session:
         for job in jobs.in_state(session, State.RECEIVING):
             last = instances.last_received_at(session, job.study_instance_uid)
-            if last is not None and is_settled(rules, last_received_at=last, now=now):
+            if last is not None and is_settled(
+                rules, last_received_at=last, released_at=job.released_at, now=now
+            ):
                 settled.append((job.id, instances.of_study(session, job.study_instance_uid), last))
     return settled
 

@@ -4,6 +4,7 @@ import logging
 import queue
 import select
 import socket
+import struct
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -107,6 +108,13 @@ class Fragments:
 class _Provider(DULServiceProvider):
     """Reads the fragments of messages as `Fragments`; pynetdicom would copy each four times."""
 
+    def send_fragment(self, context_id: int, value: bytes) -> None:
+        """At once, in the provider's own thread, as a P-DATA-TF PDU (PS3.8 9.3.5); `value` has its control byte first."""
+        connection = cast("_Awaited", self.socket)
+        if connection.socket is not None:
+            head = struct.pack(">BxLLB", P_DATA_TF, len(value) + 5, len(value) + 1, context_id)
+            connection.send(head + value)
+
     def _decode_pdu(self, bytestream: bytearray) -> tuple[Any, str]:
         if bytestream[0] != P_DATA_TF:
             return super()._decode_pdu(bytestream)
@@ -121,6 +129,8 @@ class Requested:
     abstract_syntax: str
     transfer_syntax: str
     sop_instance_uid: str
+    received: Callable[[str], None]
+    """Is told the study of an object that was taken in."""
 
 
 class Object(Protocol):
@@ -156,6 +166,7 @@ class _Storing(DIMSEServiceProvider):
     def __init__(self, assoc: "Served", begin: Begin) -> None:
         super().__init__(assoc)
         self._begin = begin
+        self._received = assoc.studies.add
         self._command = b""
         self._store: _Store | None = None
         self.is_busy = False
@@ -197,6 +208,7 @@ class _Storing(DIMSEServiceProvider):
             abstract_syntax=str(context.abstract_syntax),
             transfer_syntax=str(context.transfer_syntax[0]),
             sop_instance_uid=uid,
+            received=self._received,
         )
         self._store = _Store(context_id, request, self._begin(requested))
 
@@ -208,7 +220,8 @@ class _Storing(DIMSEServiceProvider):
         finally:
             self.is_busy = False
             self.dul._idle_timer.restart()  # noqa: SLF001 - nor has this
-        self.dul.send_pdu(_fragment(store.context_id, b"\3" + response(store.request, answer)))
+        provider = cast("_Provider", self.dul)
+        provider.send_fragment(store.context_id, b"\3" + response(store.request, answer))
 
     def _pass_on(self, context_id: int, value: bytes) -> None:
         super().receive_primitive(_fragment(context_id, value))
@@ -263,10 +276,14 @@ class Served(Association):
 
     _happened: Event
 
+    studies: set[str]
+    """Those of the objects that were taken in."""
+
     def assume(self, client_socket: socket.socket, begin: Begin) -> None:
         """Take queues and a socket that wake whoever waits for them, before the association has started."""
         connection = _Awaited(self, client_socket)
         self._happened = Event()
+        self.studies = set()
         self.dul.__class__ = _Provider
         self.dul.socket = connection
         self.dul.state_machine = _Machine(self.dul)

@@ -89,6 +89,7 @@ class Incoming:
         LostRace when it cannot be kept now.
         """
         try:
+            self._file.sync()
             identity = identify(self._file, self._header)
             self._compare_with_command(identity)
             self._keep(identity)

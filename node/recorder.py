@@ -1,6 +1,6 @@
 """The rows of received objects: those that come on several associations at once share a transaction, and its wait for the disk."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from threading import Lock
@@ -8,6 +8,7 @@ from threading import Lock
 from db import instances, jobs, retention
 from db.instances import AlreadyKnown, Standing
 from db.jobs import LostRace
+from db.kept import ConnectionLost, KeptConnection
 from db.models import Instance
 from db.session import DatabaseUnusable, Session, Sessions, translated
 from node.classes import ANNOTATION_CLASSES, CT_CLASSES
@@ -15,12 +16,19 @@ from node.classes import ANNOTATION_CLASSES, CT_CLASSES
 Entry = tuple[Instance, "Future[Standing]"]
 
 
+class _JobToOpen(Exception):
+    """An image is of a study whose job does not take in what comes."""
+
+
 class Recorder:
     """Whoever comes while a transaction is being committed waits, and goes with all others into the next."""
 
-    def __init__(self, sessions: Sessions, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, sessions: Sessions, now: Callable[[], datetime], kept: KeptConnection | None = None
+    ) -> None:
         self._sessions = sessions
         self._now = now
+        self._kept = kept
         self._coming: list[Entry] = []
         self._adding = Lock()
         self._writing = Lock()
@@ -64,7 +72,10 @@ class Recorder:
         arrived = [instance for instance, _ in batch]
         are_images = all(instance.sop_class_uid in CT_CLASSES for instance in arrived)
         try:
-            standings = self._record(arrived, are_new=are_images)
+            if are_images and self._add(arrived):
+                standings = [Standing.NEW] * len(arrived)
+            else:
+                standings = self._record(arrived, are_new=are_images)
         except AlreadyKnown:
             self._write_one_by_one(batch)
         except (DatabaseUnusable, LostRace) as error:
@@ -84,6 +95,19 @@ class Recorder:
             except (AlreadyKnown, DatabaseUnusable, LostRace) as error:
                 future.set_exception(LostRace(str(error)) if isinstance(error, AlreadyKnown) else error)
 
+    def _add(self, new: Sequence[Instance]) -> bool:
+        """Make rows of new images whose studies are being received, as nearly all are; else False, and `_record` is to do it."""
+        if self._kept is None:
+            return False
+        try:
+            with self._kept.begin() as connection:
+                instances.add(connection, new)
+                if not all(jobs.is_receiving(connection, study) for study in _studies(new)):
+                    raise _JobToOpen
+        except (_JobToOpen, ConnectionLost):
+            return False
+        return True
+
     def _record(self, arrived: Sequence[Instance], *, are_new: bool) -> list[Standing]:
         with translated(), self._sessions.begin() as session:
             found = [Standing.NEW] * len(arrived) if are_new else instances.standings(session, arrived)
@@ -92,7 +116,7 @@ class Recorder:
                 if standing is Standing.HERE:
                     retention.came_again(session, instance.sop_instance_uid, now=self._now())
             if new:
-                instances.add(session, new)
+                instances.add(session.connection(), new)
                 _open_jobs(session, new, now=self._now())
         return found
 
@@ -104,8 +128,13 @@ def _refuse(batch: Sequence[Entry], error: BaseException) -> None:
 
 def _open_jobs(session: Session, new: Sequence[Instance], *, now: datetime) -> None:
     """Have the jobs of their studies know of them."""
-    for study in dict.fromkeys(i.study_instance_uid for i in new if i.sop_class_uid in CT_CLASSES):
-        if not jobs.is_receiving(session, study):
+    for study in _studies(i for i in new if i.sop_class_uid in CT_CLASSES):
+        if not jobs.is_receiving(session.connection(), study):
             jobs.image_arrived(session, study, now=now)
-    for study in dict.fromkeys(i.study_instance_uid for i in new if i.sop_class_uid in ANNOTATION_CLASSES):
+    for study in _studies(i for i in new if i.sop_class_uid in ANNOTATION_CLASSES):
         jobs.annotation_arrived(session, study, now=now)
+
+
+def _studies(new: Iterable[Instance]) -> Iterable[str]:
+    """Each once, in their order, in which everybody locks their jobs."""
+    return dict.fromkeys(instance.study_instance_uid for instance in new)

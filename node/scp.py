@@ -2,7 +2,7 @@
 
 import logging
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -41,7 +41,7 @@ from dicom_out.commitment import PUSH_MODEL
 from dicom_out.identity import IMPLEMENTATION_CLASS_UID, implementation_version_name
 from inference.annotations import LABEL_MAP_SEGMENTATION
 from node.acceptor import Acceptor, Handlers
-from node.reactor import Requested
+from node.reactor import Requested, Served
 from node.receive import Arrival, NotASender
 from node.status import StoreStatus
 from node.storing import Begin, Incoming, Refused, Rules, Storing
@@ -88,6 +88,9 @@ class Reporting:
 Alarm = Callable[[str, str, str], None]
 """Is told of a rejected association: calling AE title, address, called AE title."""
 
+Released = Callable[[Collection[str]], None]
+"""Is told of an association that its peer has released (PS3.8 7.2): the studies of the objects taken in on it."""
+
 
 @contextmanager
 def listening(
@@ -99,6 +102,7 @@ def listening(
     reporting: Reporting | None = None,
     alarm: Alarm | None = None,
     refused: Refused | None = None,
+    released: Released | None = None,
 ) -> Iterator[int]:
     """A storage and verification SCP for as long as the block runs; gives the port it listens on.
 
@@ -129,6 +133,8 @@ def listening(
         # The peer reports as its SCP.
         ae.add_supported_context(PUSH_MODEL, list(UNCOMPRESSED), scu_role=False, scp_role=True)
         handlers.append((evt.EVT_N_EVENT_REPORT, on_report, [reporting]))
+    if released is not None:
+        handlers.append((evt.EVT_RELEASED, on_released, [released]))
     context = None if settings.tls is None else server_context(settings.tls)
     with nullcontext(listener) if listener is not None else bound(settings) as accepting:
         try:
@@ -170,7 +176,7 @@ def _begin(begin: Begin, rules: Rules, requested: Requested) -> Storing:
         sop_class_uid=requested.abstract_syntax,  # what was negotiated, whatever the command says
         sop_instance_uid=requested.sop_instance_uid,
     )
-    return Storing(begin, arrival, UID(requested.transfer_syntax), rules)
+    return Storing(begin, arrival, UID(requested.transfer_syntax), rules, requested.received)
 
 
 def on_c_echo(event: Event) -> int:
@@ -180,6 +186,12 @@ def on_c_echo(event: Event) -> int:
 
 def on_report(event: Event, reporting: Reporting) -> tuple[int, None]:
     return reporting.take(event.event_type, event.event_information, event.assoc.requestor.ae_title), None
+
+
+def on_released(event: Event, released: Released) -> None:
+    """The peer has its answer already."""
+    if studies := cast("Served", event.assoc).studies:
+        released(studies)
 
 
 def on_requested(event: Event, settings: Listener, alarm: Alarm | None) -> None:

@@ -15,7 +15,7 @@ from pydicom.uid import UID
 from db.jobs import LostRace
 from db.session import DatabaseUnusable
 from dicom_out.identity import IMPLEMENTATION_CLASS_UID
-from node.identification import NotStorable
+from node.identification import Identity, NotStorable
 from node.logs import blame
 from node.receive import Arrival, NotASender, OtherContent, WrongObject
 from node.status import StoreStatus
@@ -34,8 +34,8 @@ class Incoming(Protocol):
 
     def write(self, part: bytes | memoryview) -> None: ...
 
-    def keep(self) -> object:
-        """It is whole: make it durable. Raises NotStorable."""
+    def keep(self) -> Identity | None:
+        """It is whole: make it durable; gives what it is, if that was looked at. Raises NotStorable."""
 
     def drop(self) -> None: ...
 
@@ -43,7 +43,7 @@ class Incoming(Protocol):
 Begin = Callable[[Arrival], Incoming]
 """Takes in an object; raises as `Incoming` does."""
 
-Keep = Callable[[bytes, Arrival], object]
+Keep = Callable[[bytes, Arrival], Identity | None]
 """The same for one that is gathered in memory first."""
 
 
@@ -58,8 +58,8 @@ class Gathered:
     def write(self, part: bytes | memoryview) -> None:
         self.content += part
 
-    def keep(self) -> None:
-        self.whole(bytes(self.content), self.arrival)
+    def keep(self) -> Identity | None:
+        return self.whole(bytes(self.content), self.arrival)
 
     def drop(self) -> None:
         self.content.clear()
@@ -87,9 +87,17 @@ class Rules:
 class Storing:
     """The data set of a C-STORE as it comes; what goes wrong meanwhile is answered when the sender is done."""
 
-    def __init__(self, begin: Begin, arrival: Arrival, transfer_syntax: UID, rules: Rules) -> None:
+    def __init__(
+        self,
+        begin: Begin,
+        arrival: Arrival,
+        transfer_syntax: UID,
+        rules: Rules,
+        received: Callable[[str], None],
+    ) -> None:
         self.arrival = arrival
         self._rules = rules
+        self._received = received
         self._size = 0
         self._failure: Exception | None = None
         self._incoming: Incoming | None = None
@@ -132,8 +140,8 @@ class Storing:
         if self._failure is not None:
             raise self._failure
         incoming, self._incoming = self._incoming, None
-        if incoming is not None:
-            incoming.keep()
+        if incoming is not None and (identity := incoming.keep()) is not None:
+            self._received(identity.study_instance_uid)
 
     def drop(self) -> None:
         """The rest will not come."""

@@ -33,7 +33,7 @@ from tests.faults.points import CALLS
 from tests.faults.stand_in import StandIn
 
 OURS = ("node.", "inference.", "dicom_out.")
-BELOW = ("dicom_out.durable", "node.logs", "node.spool")  # they do it for somebody
+BELOW = ("dicom_out.durable:", "node.logs:", "node.spool:SpoolFile")  # they do it for somebody
 COMMANDS = {
     0x0001: "C-STORE-RQ", 0x8001: "C-STORE-RSP", 0x0130: "N-ACTION-RQ", 0x8130: "N-ACTION-RSP",
     0x0100: "N-EVENT-REPORT-RQ", 0x8100: "N-EVENT-REPORT-RSP",
@@ -81,8 +81,9 @@ def site() -> str:
     frame = sys._getframe(2)
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
-        if module.startswith(OURS) and module not in BELOW:
-            return f"{module}:{frame.f_code.co_qualname.partition('.<locals>')[0]}"
+        name = f"{module}:{frame.f_code.co_qualname.partition('.<locals>')[0]}"
+        if module.startswith(OURS) and not name.startswith(BELOW):
+            return name
         frame = frame.f_back  # type: ignore[assignment]
     return "nobody"
 

@@ -10,6 +10,16 @@ from tests.fuzz.rounds import Result
 BEGIN, END = "<!-- fuzz: begin -->", "<!-- fuzz: end -->"
 
 
+_TARGETS = """\
+pdu: one PDU; command: one command set; conversation: all bytes of one association, in the node's own steps of it;
+reception: a data set that is kept or refused, and then read by all that follows; headers, annotation, volume: the
+readers of images, of marks, and of a series of which one file is bad. An input crashed when an exception came out
+that is not an answer, and hung when it took more than ten seconds. What was found on the way and mended is an input of
+`tests/property/test_bad_input.py`: errors of pydicom that were not taken for a bad file (of zlib, of struct, a
+sequence that ends early, a number of three bytes), an association whose thread ended and left its peer waiting, and
+a data set of a megabyte that inflates to a thousand."""
+
+
 def read(folder: Path) -> list[Result]:
     file = folder / "rounds.json"
     return [Result(**row) for row in json.loads(file.read_text())] if file.exists() else []
@@ -62,5 +72,7 @@ def _section(done: Sequence[Result]) -> str:
             "| target | inputs | seeds | edges covered | inputs that crashed or hung |",
             "|---|---:|---|---:|---:|",
             *rows,
+            "",
+            _TARGETS,
         ]
     )

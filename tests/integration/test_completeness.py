@@ -1,11 +1,16 @@
 """A study is begun when the archive says that it is whole, and never for want of an archive not at all."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import enumerate as threads
 
 import pytest
-from pydicom.uid import UID, SecondaryCaptureImageStorage
+from pydicom import dcmread
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
+from pynetdicom import AE
+from pynetdicom.association import Association
 
 from config.settings import Archive as Rules
 from config.settings import Settings
@@ -15,10 +20,15 @@ from db.session import Sessions
 from db.states import State
 from dicom_out.query import NoCounts
 from inference.phantom import SOFT_KERNEL, Phantom, chest, write_study
+from node import scp
 from node.archive import Archive, asking
 from node.intake import consider_studies
+from node.reactor import Served
 from node.receive import Arrival
-from tests.peers import free_port, orthanc, storescu
+from node.receiving import receiving
+from node.status import StoreStatus
+from tests.databases import ON_SQLITE
+from tests.peers import free_port, orthanc, storescu, wait_for
 from tests.query_archive import Held, QueryArchive, query_archive
 from tests.received import identify, receive
 
@@ -68,6 +78,19 @@ class Site:
             now = self.start + timedelta(seconds=after_s)
             receive(content, arrival, spool=self.settings.storage.spool, sessions=self.sessions, now=now)
 
+    @contextmanager
+    def association(self) -> Iterator[Association]:
+        """Of a sender that ends it in the block; it is over for the node too when this returns."""
+        self.settings.storage.folder.mkdir()
+        with (
+            scp.bound(self.settings.listener) as listener,
+            receiving(self.settings, self.sessions, listener, lambda: self.start) as port,
+        ):
+            ae = AE(ae_title="PACS")
+            ae.add_requested_context(CTImageStorage, ExplicitVRLittleEndian)
+            yield ae.associate("127.0.0.1", port, ae_title="SEDAS")
+            wait_for(lambda: not any(isinstance(t, Served) for t in threads()), "the association to end")
+
     def after(self, seconds: float) -> Job:
         """The job as it is once the node has looked at its studies then."""
         now = self.start + timedelta(seconds=seconds)
@@ -100,6 +123,48 @@ def test_a_study_that_the_archive_confirms_is_queued_at_once(
     assert pacs.asked == ["SERIES"]
     with site.sessions() as session:
         assert [e.detail for e in audit.trail(session) if e.event == "completeness"] == ["complete"]
+
+
+@pytest.mark.parametrize(("end", "state"), [("release", State.QUEUED), ("abort", State.RECEIVING)])
+def test_a_sender_that_has_released_its_association_is_done(
+    site: Site, pacs: QueryArchive, sharp: list[Path], end: str, state: State
+) -> None:
+    pacs.series = {_series(sharp): Held(len(sharp))}
+    with site.association() as association:
+        _send(association, sharp)
+        getattr(association, end)()
+    assert site.after(0.9).state is State.RECEIVING
+    assert site.after(1).state is state
+    assert site.after(1.5).state is State.QUEUED
+
+
+def test_an_image_after_the_release_is_waited_for_again(
+    site: Site, pacs: QueryArchive, sharp: list[Path]
+) -> None:
+    pacs.series = {_series(sharp): Held(len(sharp))}
+    with site.association() as association:
+        _send(association, sharp[:-1])
+        association.release()
+    site.receive(sharp[-1:], after_s=5)
+    assert site.after(6).state is State.RECEIVING
+    assert pacs.asked == []
+    assert site.after(6.5).state is State.QUEUED
+
+
+@ON_SQLITE
+def test_a_release_is_answered_before_it_is_noted(site: Site, sharp: list[Path]) -> None:
+    with site.association() as association:
+        _send(association, sharp[:1])
+        with site.sessions.begin() as session:
+            session.connection()  # nobody else can write
+            association.release()
+            assert association.is_released
+    assert site.after(0).released_at == site.start
+
+
+def _send(association: Association, files: Iterable[Path]) -> None:
+    for file in files:
+        assert association.send_c_store(dcmread(file)).Status == StoreStatus.SUCCESS
 
 
 def test_an_archive_that_gives_no_numbers_is_asked_image_by_image(

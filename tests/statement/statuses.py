@@ -115,7 +115,7 @@ def _answer(failure: Exception | None, *, maximum_bytes: int = 1 << 20) -> int:
             raise failure
 
     arrival = Arrival("PEER", "1.2", "1.2.3")
-    storing = Storing(gathered(keep), arrival, ImplicitVRLittleEndian, Rules(maximum_bytes))
+    storing = Storing(gathered(keep), arrival, ImplicitVRLittleEndian, Rules(maximum_bytes), lambda _: None)
     storing.take(memoryview(b"ab"))
     return storing.answer().status
 

@@ -15,7 +15,7 @@ from db.session import Session, Sessions
 from db.states import Event, State
 from db.tampering import verify
 from node.settling import settle
-from tests.databases import KEY, Database
+from tests.databases import KEY, ON_POSTGRESQL, Database
 from tests.peers import wait_for
 from tests.results import result
 
@@ -71,7 +71,7 @@ def test_images_of_a_new_study_that_come_together_open_one_job(everybody: list[S
     def receive(number: int, sessions: Sessions) -> None:
         for study in range(8):
             with sessions.begin() as session:
-                instances.add(session, [_instance(f"1.2.{study}", number)])
+                instances.add(session.connection(), [_instance(f"1.2.{study}", number)])
                 jobs.image_arrived(session, f"1.2.{study}", now=NOW)
 
     _together(everybody, receive)
@@ -97,7 +97,7 @@ def test_one_image_on_many_associations_is_added_once(everybody: list[Sessions])
     def receive(_: int, sessions: Sessions) -> bool:
         try:
             with sessions.begin() as session:
-                instances.add(session, [_instance("1.2.0", 1)])
+                instances.add(session.connection(), [_instance("1.2.0", 1)])
                 jobs.image_arrived(session, "1.2.0", now=NOW)
         except instances.AlreadyKnown:
             return False
@@ -151,11 +151,24 @@ def test_a_study_is_not_complete_while_an_image_of_it_comes(
 
     with ThreadPoolExecutor(1) as threads:
         with mine.begin() as session:
-            instances.add(session, [_instance("1.2.0", 1)])
+            instances.add(session.connection(), [_instance("1.2.0", 1)])
             jobs.image_arrived(session, "1.2.0", now=NOW)
             seen = threads.submit(images)
             _wait_for_its_turn(database)
         assert seen.result(30) == 1
+
+
+@ON_POSTGRESQL
+def test_the_end_of_an_association_waits_for_no_image_on_another(everybody: list[Sessions]) -> None:
+    mine, other = everybody[:2]
+    with mine.begin() as session:
+        for study in ("1.2.0", "1.2.1"):
+            jobs.image_arrived(session, study, now=NOW)
+    with mine.begin() as session, other.begin() as beside:
+        jobs.image_arrived(session, "1.2.0", now=NOW)
+        jobs.sender_released(beside, {"1.2.0", "1.2.1"}, now=NOW)
+    with mine() as session:
+        assert [job.released_at for job in jobs.every(session)] == [None, NOW]
 
 
 def _wait_for_its_turn(database: Database) -> None:
@@ -190,7 +203,7 @@ def test_programs_that_do_everything_at_once_neither_lock_each_other_up_nor_lose
 
 def _receive(number: int, session: Session, turn: int) -> None:
     study = f"1.2.{turn % 6}"
-    instances.add(session, [_instance(study, 100 * number + turn)])
+    instances.add(session.connection(), [_instance(study, 100 * number + turn)])
     jobs.image_arrived(session, study, now=NOW)
 
 

@@ -41,6 +41,24 @@ def test_an_image_after_the_start_opens_the_next_generation(sessions: Sessions, 
         assert (late.generation, late.state) == (2, State.RECEIVING)
 
 
+def test_a_released_association_is_noted_with_the_jobs_that_receive_what_it_brought(
+    sessions: Sessions, now: datetime
+) -> None:
+    later = now + timedelta(seconds=1)
+    with sessions.begin() as session:
+        _queued(session, now, "1.2.1")
+        jobs.claim(session, worker="w", lease=LEASE, now=now)
+        _queued(session, now, "1.2.2")
+        for study in ("1.2.1", "1.2.3", "1.2.4"):
+            jobs.image_arrived(session, study, now=now)
+        jobs.sender_released(session, {"1.2.1", "1.2.2", "1.2.3", "1.2.5"}, now=later)
+    with sessions() as session:
+        noted = [(job.study_instance_uid, job.generation, job.released_at) for job in jobs.every(session)]
+    assert noted == [
+        ("1.2.1", 1, None), ("1.2.2", 1, None), ("1.2.1", 2, later), ("1.2.3", 1, later), ("1.2.4", 1, None),
+    ]  # fmt: skip
+
+
 def test_an_annotation_opens_no_job_before_the_first_image(sessions: Sessions, now: datetime) -> None:
     with sessions.begin() as session:
         assert jobs.annotation_arrived(session, STUDY, now=now) is None

@@ -26,7 +26,7 @@ Row = Mapping[str, Any]
 
 JOB = {
     "generation": 1, "series_instance_uid": "1.2.9", "reason": "", "attempts": 1, "created_at": AT,
-    "completed_at": AT, "changed_at": AT,
+    "released_at": AT, "completed_at": AT, "changed_at": AT,
 }  # fmt: skip
 DELIVERY = {"job_id": 1, "destination": "pacs", "attempts": 2, "opened_at": AT, "next_attempt_at": AT}
 

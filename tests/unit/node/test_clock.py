@@ -22,7 +22,7 @@ def busy(sessions: Sessions, settings: Settings, now: datetime) -> Sessions:
     """A job in every state that waits for an instant, all as they are a moment after `now`."""
     with sessions.begin() as session:
         for number, (study, state) in enumerate(STUDIES.items()):
-            instances.add(session, [_image(study, number, now)])
+            instances.add(session.connection(), [_image(study, number, now)])
             job = jobs.image_arrived(session, study, now=now)
             job.state = state
             if state is State.QUEUED:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -78,9 +79,20 @@ def test_only_a_study_that_lacks_nothing_is_complete(
     assert (found.completeness is Completeness.INCOMPLETE) == short
 
 
-def test_the_archive_is_asked_a_second_after_the_last_image(now: datetime) -> None:
-    assert not is_settled(RULES, last_received_at=now, now=now + timedelta(seconds=0.9))
-    assert is_settled(RULES, last_received_at=now, now=now + timedelta(seconds=1))
+@pytest.mark.parametrize(("released_s", "silence_s"), [(None, 1.5), (-1.0, 1.5), (0.0, 1.0), (0.1, 1.0)])
+def test_the_archive_is_asked_after_a_second_of_silence_or_longer_while_the_association_is_open(
+    now: datetime, released_s: float | None, silence_s: float
+) -> None:
+    released_at = None if released_s is None else now + timedelta(seconds=released_s)
+    settled = partial(is_settled, RULES, last_received_at=now, released_at=released_at)
+    assert not settled(now=now + timedelta(seconds=silence_s - 0.1))
+    assert settled(now=now + timedelta(seconds=silence_s))
+
+
+def test_a_quiet_period_below_a_second_is_kept_to_with_an_archive(now: datetime) -> None:
+    settled = partial(is_settled, RULES.model_copy(update={"quiet_period_s": 0.5}), released_at=None)
+    assert not settled(last_received_at=now, now=now + timedelta(seconds=0.4))
+    assert settled(last_received_at=now, now=now + timedelta(seconds=0.5))
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ def test_a_study_is_complete_after_the_quiet_period(now: datetime) -> None:
     unconfirmed = verdict(rules, {"1.2": 20}, None, {})
     for seconds, over in ((9.9, False), (10, True)):
         then = now + timedelta(seconds=seconds)
-        assert is_settled(rules, last_received_at=now, now=then) is over
+        assert is_settled(rules, last_received_at=now, released_at=now, now=then) is over
         assert unconfirmed.starts(now, then) is over
 
 
