@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from inference.evaluation.discrimination import auc
+from inference.evaluation.estimate import computed
+from inference.evaluation.sample import Scores, Truth
 from inference.morphology import Mask
 from inference.resnet import ResNet
 from inference.training.augment import augmented, patches
 from inference.training.cohort import Case
-from inference.training.metrics import Scores, Truth, auc
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ def _move_towards(average: ResNet, network: ResNet, share: float) -> None:
 def _judged(network: ResNet, validation: Sequence[Case], number: int, mean_loss: float) -> Epoch:
     scores, positive = patient_scores(network, validation)
     chance = np.clip(np.where(positive, scores, 1 - scores), 1e-6, 1.0)
-    return Epoch(number, mean_loss, float(-np.log(chance).mean()), auc(scores, positive))
+    return Epoch(number, mean_loss, float(-np.log(chance).mean()), computed(auc(positive, scores)))
 
 
 def _rank(epoch: Epoch) -> tuple[float, float]:

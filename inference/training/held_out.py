@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 
 from inference.bundle import Metric
 from inference.classifier import Classifier
+from inference.evaluation.discrimination import auc, bootstrap
+from inference.evaluation.estimate import Estimate, computed
+from inference.evaluation.proportions import wilson
+from inference.evaluation.sample import Truth
 from inference.findings import Label, pool, read
 from inference.gradcam import heat
 from inference.morphology import Mask
 from inference.training.cohort import Case, Patient
-from inference.training.metrics import Interval, Truth, auc, auc_interval, wilson
-
-RESAMPLES = 10_000  # of the bootstrap (the paper, section Statistics)
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,14 @@ def area(
 ) -> Metric:
     """The AUC of any score of a patient."""
     scores, positive = np.array([score(v) for v in verdicts], dtype=np.float64), _truth(verdicts)
-    return _metric(name, auc_interval(scores, positive, resamples=RESAMPLES, rng=rng), positive.size)
+    return _metric(name, computed(bootstrap(positive, scores, rng=rng)).auc, positive.size)
 
 
 def mean_area(name: str, trainings: Sequence[Sequence[Verdict]]) -> Metric:
     """The AUCs of several trainings on the same patients: their mean, lowest and highest, and so named."""
-    areas = [auc(np.array([v.probability for v in verdicts]), _truth(verdicts)) for verdicts in trainings]
+    areas = [
+        computed(auc(_truth(verdicts), np.array([v.probability for v in verdicts]))) for verdicts in trainings
+    ]
     return Metric(
         name=f"{name} (mean and range of {len(areas)} trainings)",
         value=float(np.mean(areas)),
@@ -78,8 +81,8 @@ def _truth(verdicts: Sequence[Verdict]) -> Truth:
 
 
 def _share(name: str, hits: Truth) -> Metric:
-    return _metric(name, wilson(int(hits.sum()), hits.size), hits.size)
+    return _metric(name, computed(wilson(int(hits.sum()), hits.size)), hits.size)
 
 
-def _metric(name: str, interval: Interval, patients: int) -> Metric:
+def _metric(name: str, interval: Estimate, patients: int) -> Metric:
     return Metric(name=name, value=interval.value, low=interval.low, high=interval.high, patients=patients)
