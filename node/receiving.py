@@ -80,7 +80,7 @@ def receiving(
 
 
 def note_released(sessions: Sessions, now: Callable[[], datetime], studies: Collection[str]) -> None:
-    """A sender of these studies is done; where that cannot be written down, they wait a second longer."""
+    """A sender of these studies is done; where that cannot be written down, they wait a little longer."""
     try:
         with translated(), sessions.begin() as session:
             jobs.sender_released(session, studies, now=now())
