@@ -55,10 +55,10 @@ audit: $(INSTALLED)  ## look up every pinned dependency in PyPI's list of known 
 	@rm -f build-audit.txt
 
 lungs: $(INSTALLED)  ## train the embedded lung network again (REAL=folder adds real CT)
-	@$(VENV)/bin/python -m inference.training.lungs --out inference/bundles/lungs $(if $(REAL),--real "$(REAL)")
+	@$(VENV)/bin/python -m inference.training.embedded.lungs --out inference/bundles/lungs $(if $(REAL),--real "$(REAL)")
 
 bundle: $(INSTALLED)  ## train the demonstration model again
-	@$(VENV)/bin/python -m inference.training.demonstration --out inference/bundles/demonstration
+	@$(VENV)/bin/python -m inference.training.embedded.demonstration --out inference/bundles/demonstration
 
 bench: $(INSTALLED)  ## measure an analysis against the stock chain (about 10 minutes)
 	@$(VENV)/bin/python -m tests.benchmarks --out docs

@@ -42,13 +42,14 @@ class Architecture(_Part):
 
 
 class Preprocessing(_Part):
-    """In this order: slabs, in-plane resampling, crop or pad around the lungs, window, zero outside."""
+    """In this order: slabs, in-plane resampling, crop or pad around the lungs, window, zero outside the lungs."""
 
     slice_thickness_mm: Positive = 5.0
     pixel_mm: Positive = 0.7
     size: Annotated[int, Field(ge=32)] = 512
     window_level_hu: float = -600.0
     window_width_hu: Positive = 1500.0
+    outside_lungs: Literal["zero", "keep"] = "zero"  # keep: a model trained without lung segmentation
 
 
 class ClassCode(_Part):

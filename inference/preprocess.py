@@ -68,13 +68,27 @@ def network_input(
     hu: NDArray[np.int16], lungs: NDArray[np.bool_], slab: Slab, place: Frame, numbers: Preprocessing
 ) -> Plane:
     """One slab of a volume as the network sees it: resampled, cropped, windowed to 0..1, zero outside the lungs."""
-    picked = list(slab.slices)
-    above_air = hu[picked].mean(axis=0, dtype=np.float32) - AIR_HU
+    grey = windowed(hu, slab, place, numbers)
+    if numbers.outside_lungs == "keep":
+        return grey
+    return np.where(lungs_seen(lungs, slab, place), grey, np.float32(0.0))
+
+
+def windowed(hu: NDArray[np.int16], slab: Slab, place: Frame, numbers: Preprocessing) -> Plane:
+    """The whole slab, lungs and what is around them: network rows, columns, 0..1."""
+    above_air = hu[list(slab.slices)].mean(axis=0, dtype=np.float32) - AIR_HU
     resampled = place.to_network(above_air) + AIR_HU
     lowest = numbers.window_level_hu - numbers.window_width_hu / 2
-    grey = np.clip((resampled - lowest) / numbers.window_width_hu, 0.0, 1.0)
-    inside = place.to_network(lungs[picked].mean(axis=0, dtype=np.float32)) >= 0.5
-    return np.where(inside, grey, 0.0).astype(np.float32)
+    grey: Plane = np.clip((resampled - lowest) / numbers.window_width_hu, 0.0, 1.0).astype(np.float32)
+    return grey
+
+
+def lungs_seen(lungs: NDArray[np.bool_], slab: Slab, place: Frame) -> NDArray[np.bool_]:
+    """Where the network's pixels are lung, by most of each: network rows, columns. Any mask will do."""
+    inside: NDArray[np.bool_] = (
+        place.to_network(lungs[list(slab.slices)].mean(axis=0, dtype=np.float32)) >= 0.5
+    )
+    return inside
 
 
 def _axis(

@@ -1,1 +1,1 @@
-"""Making the bundled models; the service never imports this package."""
+"""Training the classifier; the service never imports this package. The models that come with the node: `embedded`."""

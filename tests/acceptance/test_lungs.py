@@ -15,7 +15,7 @@ from inference.morphology import Mask
 from inference.nnunet import embedded_lungs, load_nnunet
 from inference.phantom import as_volume
 from inference.threshold import ThresholdSegmenter
-from inference.training.metrics import dice
+from inference.training.embedded.metrics import dice
 from inference.volume import CtVolume, load
 from tests.phantom import small_chest
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from inference.morphology import Mask, Spacing
 from inference.nnunet import embedded_lungs, load_nnunet
 from inference.phantom import LesionKind, as_volume, chest
-from inference.training.metrics import dice
+from inference.training.embedded.metrics import dice
 
 _COVERAGE_MM = 300.0
 

@@ -10,7 +10,7 @@ from inference.analyse import Segmenter
 from inference.nnunet import embedded_lungs, load_nnunet
 from inference.phantom import LesionKind, Phantom, as_volume, chest
 from inference.threshold import ThresholdSegmenter
-from inference.training.metrics import dice
+from inference.training.embedded.metrics import dice
 
 
 @pytest.fixture(scope="module", params=["nnunet", "threshold"])

@@ -12,10 +12,10 @@ from inference.findings import AlgorithmIdentity, Label, SlicePolicy, Target
 from inference.morphology import Mask
 from inference.phantom import SHARP_KERNEL, LesionKind, Phantom, as_volume, chest
 from inference.targets import Region, Selection
-from inference.training.card import PREPROCESSING
-from inference.training.cohort import LIKE_THE_PAPER, Case, Patient, drawn_case
-from inference.training.demonstration import SEED, parts
-from inference.training.held_out import peak_in, verdict
+from inference.training.embedded.card import PREPROCESSING
+from inference.training.embedded.cohort import LIKE_THE_PAPER, Case, Patient, drawn_case
+from inference.training.embedded.demonstration import SEED, parts
+from inference.training.embedded.held_out import peak_in, verdict
 
 THICK_MM = 6.0  # thinner slices take longer to draw
 

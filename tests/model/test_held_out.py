@@ -4,8 +4,8 @@ import numpy as np
 
 from inference.findings import Label
 from inference.phantom import SHARP_KERNEL, LesionKind
-from inference.training.cohort import Patient
-from inference.training.held_out import Verdict, area, figures, mean_area
+from inference.training.embedded.cohort import Patient
+from inference.training.embedded.held_out import Verdict, area, figures, mean_area
 
 
 def said(kind: LesionKind, probability: float, *, peak: bool) -> Verdict:

@@ -17,7 +17,7 @@ from inference.preprocess import Frame
 from inference.resnet import ResNet
 from inference.threshold import ThresholdSegmenter
 from inference.training.augment import augmented, patches
-from inference.training.cohort import (
+from inference.training.embedded.cohort import (
     LIKE_THE_PAPER,
     MOST_SLICES,
     SIZES_MATCHED,
@@ -30,8 +30,8 @@ from inference.training.cohort import (
     shuffled,
     split,
 )
-from inference.training.fit import Epoch, Recipe, fit, patient_scores, stray
-from inference.training.shelf import shelved_case
+from inference.training.embedded.fit import Epoch, Recipe, fit, patient_scores, stray
+from inference.training.embedded.shelf import shelved_case
 
 TINY = Architecture(layers=(1, 1, 1, 1), width=4, channels=1)
 

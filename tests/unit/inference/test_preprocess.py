@@ -17,7 +17,7 @@ from inference.phantom import SHARP_KERNEL, LesionKind, as_volume
 from inference.preprocess import Slab, frame, network_input, slabs
 from inference.targets import Region, Selection
 from inference.threshold import ThresholdSegmenter
-from inference.training.cohort import Patient, _case
+from inference.training.embedded.cohort import Patient, _case
 from inference.volume import CtVolume, load
 from tests.phantom import small_chest
 

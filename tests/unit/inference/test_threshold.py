@@ -1,6 +1,6 @@
 from inference.phantom import LesionKind, as_volume, chest
 from inference.threshold import Rules, ThresholdSegmenter
-from inference.training.metrics import dice
+from inference.training.embedded.metrics import dice
 from tests.phantom import small_chest
 
 

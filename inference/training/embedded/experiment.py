@@ -12,10 +12,10 @@ from safetensors.torch import save
 from inference.bundle import load_bundle
 from inference.classifier import Classifier
 from inference.network import build
-from inference.training.card import ARCHITECTURE, write_bundle
-from inference.training.cohort import Case
-from inference.training.fit import Epoch, Recipe, fit
-from inference.training.held_out import Verdict, verdict
+from inference.training.embedded.card import ARCHITECTURE, write_bundle
+from inference.training.embedded.cohort import Case
+from inference.training.embedded.fit import Epoch, Recipe, fit
+from inference.training.embedded.held_out import Verdict, verdict
 
 
 @dataclass(frozen=True, eq=False)

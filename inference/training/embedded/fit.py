@@ -23,7 +23,7 @@ from inference.evaluation.sample import Scores, Truth
 from inference.morphology import Mask
 from inference.resnet import ResNet
 from inference.training.augment import augmented, patches
-from inference.training.cohort import Case
+from inference.training.embedded.cohort import Case
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from inference.preprocess import Frame
-from inference.training.cohort import Case, MakeCase, Patient
-from inference.training.experiment import Experiment, Trained
-from inference.training.fit import Epoch, Recipe
+from inference.training.embedded.cohort import Case, MakeCase, Patient
+from inference.training.embedded.experiment import Experiment, Trained
+from inference.training.embedded.fit import Epoch, Recipe
 
 _PLACE = tuple(field.name for field in fields(Frame))
 

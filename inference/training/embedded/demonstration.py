@@ -1,6 +1,6 @@
 """Trains the embedded demonstration bundle on synthetic phantoms, and the controls of its figures.
 
-`python -m inference.training.demonstration --out inference/bundles/demonstration`
+`python -m inference.training.embedded.demonstration --out inference/bundles/demonstration`
 
 One recipe: the bundle's training, one on patients whose two kinds of lesion are alike in size, and several with
 labels shuffled among the bundle's patients. Several, since a network that learned nothing still ranks all patients
@@ -22,8 +22,8 @@ from rich.progress import track
 from inference.analyse import Segmenter
 from inference.bundle import Metric
 from inference.threshold import ThresholdSegmenter
-from inference.training.card import PREPROCESSING, write_bundle
-from inference.training.cohort import (
+from inference.training.embedded.card import PREPROCESSING, write_bundle
+from inference.training.embedded.cohort import (
     LIKE_THE_PAPER,
     SIZES_MATCHED,
     Case,
@@ -37,10 +37,10 @@ from inference.training.cohort import (
     shuffled,
     split,
 )
-from inference.training.experiment import Experiment, Trained, measured, trained
-from inference.training.fit import Epoch, Recipe
-from inference.training.held_out import Verdict, area, figures, mean_area
-from inference.training.shelf import shelved_case, shelved_training
+from inference.training.embedded.experiment import Experiment, Trained, measured, trained
+from inference.training.embedded.fit import Epoch, Recipe
+from inference.training.embedded.held_out import Verdict, area, figures, mean_area
+from inference.training.embedded.shelf import shelved_case, shelved_training
 
 COHORT = 300
 SHARES = (2 / 3, 2 / 15)  # training and validation; the rest is held out

@@ -15,7 +15,7 @@ from inference.evaluation.sample import Truth
 from inference.findings import Label, pool, read
 from inference.gradcam import heat
 from inference.morphology import Mask
-from inference.training.cohort import Case, Patient
+from inference.training.embedded.cohort import Case, Patient
 
 
 @dataclass(frozen=True)

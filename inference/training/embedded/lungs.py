@@ -1,6 +1,6 @@
 """Trains the embedded lung network with nnU-Net on the CPU, and embeds what prediction needs of it.
 
-`python -m inference.training.lungs --out inference/bundles/lungs [--real FOLDER]`
+`python -m inference.training.embedded.lungs --out inference/bundles/lungs [--real FOLDER]`
 """
 
 import argparse
@@ -32,8 +32,8 @@ from inference.nnunet import (
     load_nnunet,
 )
 from inference.phantom import LesionKind, as_volume, chest
-from inference.training.metrics import dice
-from inference.training.thoraces import Thorax, drawn, scanned, variants
+from inference.training.embedded.metrics import dice
+from inference.training.embedded.thoraces import Thorax, drawn, scanned, variants
 from inference.volume import load
 
 DATASET_ID = 1

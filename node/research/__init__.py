@@ -1,0 +1,1 @@
+"""The commands of researchers: cohort, dataset, training, evaluation, validation. The service imports none of it."""
