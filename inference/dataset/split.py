@@ -95,14 +95,10 @@ def renamed(split: Split, names: Mapping[str, str]) -> Split:
 def _split(
     name: str, tested: Sequence[Row], rows: Sequence[Row], *, seed: int, mode: Mode, selection: float
 ) -> Split:
-    rest = _without(rows, tested)
-    if mode is Mode.PAPER:
-        selecting, training = tested, rest
-    else:
-        selecting = _drawn(rest, selection, chance=f"{seed} selection {name}", leaving=1)
-        training = _without(rest, selecting)
-    if absent := _absent(training):
-        raise CannotSplit(f"{name}: no {' and no '.join(absent)} is left to train")
+    selecting, training = tested, _without(rows, tested)
+    if mode is Mode.INNER:
+        selecting = _drawn(training, selection, chance=f"{seed} selection {name}", leaving=1)
+        training = _without(training, selecting)
     return Split(name=name, mode=mode, train=_keys(training), selection=_keys(selecting), test=_keys(tested))
 
 

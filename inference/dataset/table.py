@@ -81,7 +81,7 @@ class Row:
     age: Annotated[int, BeforeValidator(_number), Field(ge=0, le=120)] | None = None  # years
     site: str = ""
     hard: Annotated[bool, BeforeValidator(_yes)] | None = None
-    study_instance_uid: Annotated[str, Field(max_length=64, pattern=r"^\d+(\.\d+)+$")] = ""  # PS3.5 9.1
+    study_instance_uid: Annotated[str, Field(max_length=64, pattern=r"^[0-9]+(\.[0-9]+)+$")] = ""  # PS3.5 9.1
     confirmed_on: Date | None = None  # the histology
     follow_up_months: Annotated[float, BeforeValidator(_number), Field(le=600)] | None = None
     exclude: Annotated[str, Field(max_length=80)] = ""  # why the patient was screened and left out

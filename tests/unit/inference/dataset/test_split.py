@@ -101,6 +101,8 @@ def test_folds_are_alike_in_size() -> None:
 def test_more_folds_than_patients_of_a_class_are_refused() -> None:
     with pytest.raises(CannotSplit, match=r"^patients with IPN: 4, expected one for each of 5 folds$"):
         folds([*patients("PIMA", 9), *patients("IPN", 4)], 5, seed=0)
+    with pytest.raises(CannotSplit, match=r"^patients with PIMA: 1, expected one for each of 2 parts$"):
+        folds([*patients("PIMA", 2), *patients("IPN", 9)], 2, seed=0)
     with pytest.raises(CannotSplit, match=r"^folds: 1, expected 2 or more$"):
         folds(PAPER, 1, seed=0)
 

@@ -127,6 +127,8 @@ def test_all_mistakes_are_said_at_once_and_without_a_cell(tmp_path: Path) -> Non
         ("follow_up_months", "six"),
         ("study_instance_uid", "1.2.840.1/2"),
         ("study_instance_uid", "1." * 32 + "1"),
+        ("study_instance_uid", "1.\u0662"),
+        ("size_mm", "\u0661\u0662"),
         ("patient_id", "9" * 65),
         ("exclude", "why " * 21),
     ],
