@@ -33,4 +33,4 @@ def score_distribution(truth: Truth, probability: Scores, threshold: float) -> s
         axes.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
         axes.grid(axis="y", color=LINE, linewidth=0.6)
 
-    return drawn(paint, width=4.7, height=4.4)
+    return drawn(paint, width=3.5, height=3.45)

@@ -13,7 +13,7 @@ from inference.evaluation.counts import Counts
 from inference.evaluation.figures.drawing import INK, NEGATIVE, POSITIVE, SOFT, drawn
 
 
-def confusion_matrices(matrices: Mapping[str, Counts], *, columns: int = 4) -> str:
+def confusion_matrices(matrices: Mapping[str, Counts], *, columns: int = 3) -> str:
     """By title, in rows of `columns`; a cell is as dark as its share of the true class."""
     across = min(columns, len(matrices))
     down = ceil(len(matrices) / across)
@@ -25,7 +25,7 @@ def confusion_matrices(matrices: Mapping[str, Counts], *, columns: int = 4) -> s
         for axes in grid[len(matrices) :]:
             axes.set_axis_off()
 
-    return drawn(paint, width=2.4 * across, height=2.45 * down)
+    return drawn(paint, width=2.33 * across, height=2.4 * down)
 
 
 def _matrix(axes: Axes, title: str, counts: Counts) -> None:
