@@ -72,14 +72,10 @@ def write_comparison(
 
 def _ours(found: tuple[Contender, ...], reference: str) -> Table:
     columns = ("", "PIMA", "IPN", "AUC (95 % interval)", "TP", "TN", *_RATES, "p")
-    notes = (
-        f"p by DeLong's paired test against {reference}, on the patients that both have scored.",
-        *(
-            f"{each.name}: {each.abstained} patients without a probability."
-            for each in found
-            if each.abstained
-        ),
-    )
+    abstained = ", ".join(f"{each.name} {each.abstained}" for each in found if each.abstained)
+    notes = [f"p by DeLong's paired test against {reference}, on the patients that both have scored."]
+    if abstained:
+        notes.append(f"Patients without a probability: {abstained}.")
     return table("On these patients", columns, [_row(each) for each in found], notes)
 
 
@@ -133,7 +129,7 @@ def _figures(found: Contender) -> tuple[Estimate | NotComputable, ...]:
 
 def _p(found: Contender) -> Cell:
     if found.against_reference is None:
-        return "reference"
+        return ""
     test = found.against_reference.model_against
     return test if isinstance(test, NotComputable) else p_value(test.p)
 

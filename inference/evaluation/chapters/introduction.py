@@ -25,7 +25,7 @@ def abstract(source: Source, results: Results) -> Section:
             (
                 f"Results. Of {results.patients.both} patients ({results.patients.positive} PIMA, "
                 f"{results.patients.negative} IPN), {counts.patients} had a probability. "
-                f"AUC {sentence(area(found.auc))}; at the threshold of {source.threshold:.3g} "
+                f"AUC {sentence(area(found.auc))}; with the threshold {source.threshold:.3g}, "
                 f"{matrix_in_words(counts)}: sensitivity {sentence(estimate(found.sensitivity))}, specificity "
                 f"{sentence(estimate(found.specificity))}. Brier score {sentence(estimate(found.brier))}."
             ),

@@ -81,7 +81,8 @@ def _rows(characteristic: Measured | Categorical, patients: ByClass) -> Iterator
 def _quartiles(values: Quartiles | NotComputable) -> Cell:
     if isinstance(values, NotComputable):
         return values
-    return f"{values.median:.4g} ({values.low:.4g} to {values.high:.4g})"
+    digits = 0 if values.median >= 1000 else 1
+    return f"{values.median:.{digits}f} ({values.low:.{digits}f} to {values.high:.{digits}f})"
 
 
 def _p(difference: Difference | NotComputable) -> Cell:

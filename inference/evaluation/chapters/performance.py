@@ -126,12 +126,12 @@ def _subgroups(results: Results) -> Section:
     rows = [_subgroup("all patients", results.performance)]
     notes = []
     for grouping in known:
-        rows.append((grouping.aspect, *[""] * 7))
+        rows.append((grouping.aspect, *[""] * 6))
         rows += [_subgroup(f"\u2003{each.name}", each.summary) for each in grouping.groups]
         if grouping.unknown:
             notes.append(f"{grouping.aspect}: of {grouping.unknown} patients not known.")
     said = [f"Not known of any patient: {', '.join(unknown)}."] if unknown else []
-    columns = ("", "PIMA", "IPN", "AUC", "sensitivity", "specificity", "accuracy", "Brier score")
+    columns = ("", "PIMA", "IPN", "AUC", "sensitivity", "specificity", "accuracy")
     figures = (
         (Figure("Subgroups (PIMA / IPN); dashed: all patients", forest(results.performance, known)),)
         if known
@@ -143,7 +143,7 @@ def _subgroups(results: Results) -> Section:
 
 def _subgroup(name: str, found: Summary) -> tuple[Cell, ...]:
     counts = found.counts
-    shares = (found.sensitivity, found.specificity, found.accuracy, found.brier)
+    shares = (found.sensitivity, found.specificity, found.accuracy)
     values = (estimate(each, 2) for each in shares)
     auc: Cell = found.auc if isinstance(found.auc, NotComputable) else estimate(found.auc.auc, 2)
     return (name, str(counts.positive), str(counts.negative), auc, *values)

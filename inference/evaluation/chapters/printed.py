@@ -27,7 +27,7 @@ def p_value(p: float) -> str:
 
 
 def share(part: int, whole: int) -> str:
-    return f"{part} ({part / whole:.1%})" if whole else str(part)
+    return f"{part} ({100 * part / whole:.1f} %)" if whole else str(part)
 
 
 def matrix_in_words(counts: Counts) -> str:

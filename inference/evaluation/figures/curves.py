@@ -85,7 +85,7 @@ def decision_plot(curve: Sequence[NetBenefit]) -> str:
         axes.set(xlim=(0, 1), ylim=(-0.25 * highest, 1.08 * highest))
         axes.set(xlabel="threshold probability", ylabel="net benefit per patient")
         axes.grid(color=LINE, linewidth=0.6)
-        axes.legend(loc="lower left", handlelength=1.4, title="act on", alignment="left")
+        axes.legend(loc="upper right", handlelength=1.4, title="act on", alignment="left")
 
     return drawn(paint, width=_WIDTH, height=_HEIGHT)
 

@@ -38,6 +38,7 @@ _LOOK: Final[Mapping[str, Any]] = {
     "axes.axisbelow": True,
     "lines.linewidth": 1.8,
     "legend.frameon": False,
+    "figure.constrained_layout.w_pad": 0.09,
     "figure.facecolor": "none",
     "axes.facecolor": "none",
 }

@@ -36,7 +36,7 @@ def _matrix(axes: Axes, title: str, counts: Counts) -> None:
     for row, (*cells, total, colour) in enumerate(rows):
         for column, cell in enumerate(cells):
             share = cell / total if total else 0.0
-            _cell(axes, (column, row), cell, f"{share:.1%}" if total else "", share, colour)
+            _cell(axes, (column, row), cell, f"{100 * share:.1f} %" if total else "", share, colour)
     axes.set(xlim=(0, 2), ylim=(2, 0), aspect="equal")
     axes.set_xticks([0.5, 1.5], [f"reads {PIMA}", f"reads {IPN}"])
     axes.set_yticks([0.5, 1.5], [PIMA, IPN])
