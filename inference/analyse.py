@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from inference import quality
 from inference.annotation_files import read as read_annotation
 from inference.annotations import Annotation, Series
-from inference.bundle import Calibration
 from inference.classifier import Classifier
 from inference.executor import OnStage, Request
 from inference.findings import (
@@ -24,7 +23,6 @@ from inference.findings import (
     ScoredSlice,
     SlicePolicy,
     Timings,
-    pool,
     read,
 )
 from inference.gradcam import heat
@@ -176,7 +174,7 @@ def _score(volume: CtVolume, lungs: Mask, shown: Sequence[Slab], classify: Class
     images = np.stack([network_input(volume.hu, lungs, slab, place, numbers) for slab in shown])
     scores = classify(np.concatenate([images, images[:, :, ::-1]]))
     seen, mirrored = np.split(scores.probabilities, 2)
-    probability, if_mirrored = (_of_patient(p, card.calibration) for p in (seen, mirrored))
+    probability, if_mirrored = (card.of_patient(p) for p in (seen, mirrored))
     label = read(probability, card.threshold)
     heats = heat(scores.evidence[: len(images)], label)
     return _Score(
@@ -187,11 +185,6 @@ def _score(volume: CtVolume, lungs: Mask, shown: Sequence[Slab], classify: Class
         of_slabs=seen,
         heats=tuple(np.clip(place.from_network(image), 0.0, 1.0) for image in heats),
     )
-
-
-def _of_patient(probabilities: NDArray[np.float32], calibration: Calibration | None) -> float:
-    mean = pool(probabilities)
-    return calibration.calibrated(mean) if calibration else mean
 
 
 def _scored_slices(

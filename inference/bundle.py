@@ -5,12 +5,13 @@ Imports no torch: the service reads the card, only a worker loads the weights.
 
 import hashlib
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from inference.findings import AlgorithmIdentity
+from inference.findings import AlgorithmIdentity, pool
 
 CARD = "bundle.json"
 WEIGHTS = "model.safetensors"
@@ -110,6 +111,11 @@ class Card(_Part):
     licence: Text
     statements: tuple[Text, ...]  # what every output made with it must say
     weights_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+    def of_patient(self, probabilities: Iterable[float]) -> float:
+        """The patient's probability from those of the slices: pooled, then calibrated if the card says how."""
+        mean = pool(probabilities)
+        return self.calibration.calibrated(mean) if self.calibration else mean
 
 
 class Bundle(BaseModel):

@@ -1,25 +1,14 @@
 """ImageNet weights to begin a training with (the paper, section Network). The service needs none of this."""
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 from torchvision.models import ResNet50_Weights  # type: ignore[import-untyped]
 
+from inference.foreign_weights import BadWeights, read_weights
 from inference.network import misfit
 from inference.resnet import ResNet
-
-# What torch.load raises on a file that holds code, is damaged or no checkpoint at all.
-_UNREADABLE = (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError,
-               AttributeError, TypeError, IndexError)  # fmt: skip
-
-
-class BadWeights(ValueError):
-    """A file of initial weights that cannot be read safely or does not fit the network."""
 
 
 def initial_weights(network: ResNet, source: Path | None) -> None:
@@ -53,14 +42,4 @@ def _state_dict(source: Path | None) -> Mapping[str, Tensor]:
             progress=False, check_hash=True, weights_only=True
         )
         return fetched
-    try:
-        if source.suffix == ".safetensors":
-            return load_file(source)
-        content = torch.load(source, map_location="cpu", weights_only=True)
-    except _UNREADABLE as error:
-        raise BadWeights(
-            f"{source.name}: no weights that can be read safely: {type(error).__name__}"
-        ) from error
-    if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise BadWeights(f"{source.name}: holds {type(content).__name__}, not a state dict of tensors")
-    return content
+    return read_weights(source)

@@ -7,16 +7,24 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def augmented(images: Tensor, *, degrees: float, generator: torch.Generator) -> Tensor:
-    """Each image (n, channels, rows, columns) mirrored or not, and turned by at most `degrees`."""
+def augmented(images: Tensor, *, degrees: float, generator: torch.Generator, flip: bool = True) -> Tensor:
+    """Each image (n, channels, rows, columns) mirrored or not, and turned by at most `degrees`.
+
+    The same numbers are drawn whatever is asked for; without a turn pixels are moved and not interpolated.
+    """
     count = len(images)
     angle = (2 * torch.rand(count, generator=generator) - 1) * math.radians(degrees)
-    mirror = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
+    mirrored = (torch.rand(count, generator=generator) < 0.5) & flip
+    if degrees == 0:
+        return torch.where(mirrored[:, None, None, None].to(images.device), images.flip(-1), images)
+    mirror = torch.where(mirrored, -1.0, 1.0)
     zero = torch.zeros(count)
     turn = torch.stack(
         [mirror * angle.cos(), -angle.sin(), zero, mirror * angle.sin(), angle.cos(), zero], dim=1
     )
-    grid = functional.affine_grid(turn.reshape(count, 2, 3), list(images.shape), align_corners=False)
+    grid = functional.affine_grid(
+        turn.reshape(count, 2, 3).to(images.device), list(images.shape), align_corners=False
+    )
     return functional.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 

@@ -11,7 +11,8 @@ from torchvision.models import ResNet, ResNet50_Weights  # type: ignore[import-u
 from torchvision.models.resnet import Bottleneck  # type: ignore[import-untyped]
 
 from inference.bundle import Architecture
-from inference.imagenet import BadWeights, initial_weights
+from inference.foreign_weights import BadWeights
+from inference.imagenet import initial_weights
 from inference.network import build
 
 SMALL = Architecture(layers=(1, 1, 1, 1))

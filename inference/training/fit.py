@@ -1,0 +1,235 @@
+"""Training by weighted binary cross-entropy; the weights that rank the selection patients best are kept.
+
+Start at `fit`. Whatever an epoch draws follows from seed and epoch, so that one taken up after a kill gives the same
+weights to the last bit on one machine with as many threads.
+"""
+
+import math
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from inference.dataset.folder import Dataset
+from inference.dataset.manifest import Split
+from inference.evaluation.discrimination import auc
+from inference.evaluation.estimate import computed
+from inference.findings import pool
+from inference.resnet import ResNet
+from inference.training import checkpoint as checkpoints
+from inference.training.augment import augmented
+from inference.training.checkpoint import Checkpoint
+from inference.training.history import Epoch, best, write_history
+from inference.training.optimiser import optimiser_for, share_of_rate
+from inference.training.recipe import Hardware, Recipe
+from inference.training.slices import Batches, Slices, chance, images_of
+from inference.training.watch import Batch, Watch
+
+_CERTAIN = 1e-6  # a probability nearer to 0 or 1 counts as this near in the selection loss
+
+
+class Diverged(ArithmeticError):
+    """A loss or a score that is no finite number."""
+
+
+class Stopped(Exception):
+    """A training was asked to stop; what its last checkpoint holds is kept."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    weights: Mapping[str, Tensor]  # of the best epoch
+    best: Epoch
+    history: tuple[Epoch, ...]
+
+
+def fit(network: ResNet, dataset: Dataset, split: Split, recipe: Recipe, watch: Watch) -> Fitted | None:
+    """Trains to the end, from the checkpoint in `recipe.out` if there is one. None in all processes but the first."""
+    with _repeatable(recipe.hardware):
+        course = _Course(network, dataset, split, recipe, watch)
+        course.take_up()
+        while not _over(course.history, recipe):
+            course.epoch(len(course.history) + 1)
+        course.fabric.barrier()
+    kept = best(course.history)
+    return Fitted(course.weights, kept, course.history) if kept and course.fabric.is_global_zero else None
+
+
+class _Course:
+    """One training in this process: what changes from epoch to epoch."""
+
+    def __init__(self, network: ResNet, dataset: Dataset, split: Split, recipe: Recipe, watch: Watch) -> None:
+        self.dataset, self.split, self.recipe, self.watch = dataset, split, recipe, watch
+        self.history: tuple[Epoch, ...] = ()
+        self.weights: Mapping[str, Tensor] = {}
+        self.fabric = _fabric(recipe.hardware)
+        self.network = network.to(memory_format=torch.channels_last)
+        self.optimiser = optimiser_for(network, recipe.optimiser)
+        self.rates = [group["lr"] for group in self.optimiser.param_groups]
+        self.step_network, self.step_optimiser = self.fabric.setup(self.network, self.optimiser)
+        slices = Slices(dataset, split.train, recipe.input.outside_lungs)
+        self.batches = Batches(
+            len(slices),
+            recipe.optimiser.batch_size,
+            recipe.seed,
+            rank=self.fabric.global_rank,
+            ranks=self.fabric.world_size,
+        )
+        self.loader = _loader(slices, self.batches, recipe.hardware)
+        self.slices = len(slices)
+        weight = torch.tensor(slices.positive_weight, device=self.fabric.device)
+        self.loss = nn.BCEWithLogitsLoss(pos_weight=weight)
+
+    def take_up(self) -> None:
+        """Where the last checkpoint left it."""
+        kept = checkpoints.load(self.recipe.out)
+        if kept is None:
+            return
+        self.network.load_state_dict(kept.network)
+        self.optimiser.load_state_dict(dict(kept.optimiser))
+        self.fabric.strategy.precision.load_state_dict(dict(kept.scaler))
+        self.history, self.weights = kept.history, kept.best
+
+    def epoch(self, number: int) -> None:
+        """All slices once, then the selection patients; durable when this returns."""
+        started, waited, total = time.perf_counter(), 0.0, 0.0
+        self.batches.epoch = number
+        self.network.train()
+        asked = time.perf_counter()
+        for k, (images, labels) in enumerate(self.loader):
+            waited += time.perf_counter() - asked
+            total += self._step(images, labels, number, k) * len(labels)
+            asked = time.perf_counter()
+        trained_s = time.perf_counter() - started
+        rate = self.rates[0] * share_of_rate(float(number), self.recipe.optimiser)
+        seen = self.slices / self.fabric.world_size
+        self._end(number, total / seen, rate, self.slices / trained_s, waited / trained_s)
+
+    def _step(self, images: Tensor, labels: Tensor, epoch: int, k: int) -> float:
+        if self.watch.stop_asked():
+            raise Stopped(f"stopped in epoch {epoch}, batch {k + 1} of {len(self.batches)}")
+        recipe = self.recipe
+        share = share_of_rate(epoch - 1 + (k + 1) / len(self.batches), recipe.optimiser)
+        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
+            group["lr"] = rate * share
+        turned = augmented(
+            images.to(self.fabric.device),
+            degrees=recipe.augmentation.degrees,
+            flip=recipe.augmentation.flip,
+            generator=chance(recipe.seed, epoch, k, self.fabric.global_rank),
+        )
+        self.step_optimiser.zero_grad()
+        loss = self.loss(self.step_network(turned), labels.to(self.fabric.device))
+        value = float(loss.item())
+        if not math.isfinite(value):
+            raise _diverged(f"the loss is {value} in epoch {epoch}, batch {k + 1} of {len(self.batches)}")
+        self.fabric.backward(loss)
+        self.step_optimiser.step()
+        if self.fabric.is_global_zero:
+            self.watch.on_batch(Batch(epoch, k + 1, len(self.batches), value))
+        return value
+
+    def _end(self, number: int, loss: float, rate: float, slices_per_s: float, waiting: float) -> None:
+        judged = self._judged(number) if self.fabric.is_global_zero else (0.0, 0.0)
+        selection_loss, selection_auc = self.fabric.broadcast(judged)
+        epoch = Epoch(number, loss, selection_loss, selection_auc, rate, slices_per_s, waiting)
+        self.history = (*self.history, epoch)
+        if best(self.history) is epoch:
+            self.weights = {
+                name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()
+            }
+        if self.fabric.is_global_zero:
+            self._keep()
+            self.watch.on_epoch(epoch)
+
+    def _keep(self) -> None:
+        scaler = self.fabric.strategy.precision.state_dict()
+        network, optimiser = self.network.state_dict(), self.optimiser.state_dict()
+        kept = Checkpoint(network, optimiser, scaler, self.weights, self.history)
+        checkpoints.save(kept, self.recipe.out)
+        write_history(self.recipe.out, self.history)
+
+    def _judged(self, number: int) -> tuple[float, float]:
+        """Loss and AUC of the selection patients, the mean over their slices as the service takes it."""
+        cases = self.split.selection
+        probability = np.array([self._probability(name) for name in cases])
+        if not np.isfinite(probability).all():
+            raise _diverged(
+                f"{int((~np.isfinite(probability)).sum())} of {len(cases)} patients get no finite score"
+                f" after epoch {number}"
+            )
+        truth = np.array([self.dataset.cases[name].positive for name in cases])
+        met = np.clip(np.where(truth, probability, 1 - probability), _CERTAIN, 1.0)
+        return float(-np.log(met).mean()), computed(auc(truth, probability))
+
+    def _probability(self, case: str) -> float:
+        self.network.eval()
+        images = torch.from_numpy(images_of(self.dataset, case, self.recipe.input.outside_lungs))
+        with torch.inference_mode():
+            parts = [
+                torch.sigmoid(self.network(part.to(self.fabric.device))).cpu()
+                for part in torch.split(images[:, None], self.recipe.optimiser.batch_size)
+            ]
+        return pool(torch.cat(parts).tolist())
+
+
+def _over(history: Sequence[Epoch], recipe: Recipe) -> bool:
+    """At the last epoch, or where the best is `patience` epochs ago."""
+    kept = best(history)
+    if kept is None:
+        return False
+    last = history[-1].number
+    return last >= recipe.optimiser.epochs or last - kept.number >= recipe.optimiser.patience
+
+
+def _fabric(hardware: Hardware) -> Fabric:
+    strategy = "ddp" if hardware.devices > 1 else "auto"
+    fabric = Fabric(
+        accelerator=hardware.device,
+        devices=hardware.devices,
+        strategy=strategy,
+        precision=hardware.precision,
+    )
+    fabric.launch()
+    return fabric
+
+
+def _loader(slices: Slices, batches: Batches, hardware: Hardware) -> DataLoader[tuple[Tensor, Tensor]]:
+    """Its processes are spawned: a fork would copy the threads' locks."""
+    workers = hardware.workers
+    return DataLoader(
+        slices,
+        batch_sampler=batches,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        multiprocessing_context="spawn" if workers else None,
+        pin_memory=hardware.device == "cuda",
+    )
+
+
+@contextmanager
+def _repeatable(hardware: Hardware) -> Iterator[None]:
+    """Only algorithms that sum in the same order every time; torch's own choice comes back at the end."""
+    before, threads = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS is not repeatable
+    torch.use_deterministic_algorithms(True)
+    torch.set_num_threads(hardware.threads or threads)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+        torch.set_num_threads(threads)
+
+
+def _diverged(what: str) -> Diverged:
+    return Diverged(
+        f"{what}. Try a lower optimiser.rate and head_rate, a longer warm_up_epochs, or precision 32-true;"
+        " nothing of this epoch is kept"
+    )
