@@ -52,6 +52,17 @@ class Preprocessing(_Part):
     window_width_hu: Positive = 1500.0
     outside_lungs: Literal["zero", "keep"] = "zero"  # keep: a model trained without lung segmentation
 
+    @property
+    def statement(self) -> str:
+        outside = (
+            "black outside the lungs" if self.outside_lungs == "zero" else "what is outside the lungs is kept"
+        )
+        return (
+            f"slices of {self.slice_thickness_mm:g} mm, {self.size} x {self.size} pixels of {self.pixel_mm:g} mm"
+            f" around the lungs, window level {self.window_level_hu:g} HU and width {self.window_width_hu:g} HU;"
+            f" {outside}"
+        )
+
 
 class ClassCode(_Part):
     """A class of the model and its code in reports."""

@@ -38,7 +38,11 @@ from node.logs import log_uncaught, start_logging
 from node.outbound import BadPeer, addressed, echo_peer, send_path
 from node.processes import end_within, stop_with, worker_process
 from node.receivers import ReceiverFailed, say_ready, stop_with_node, told_settings
-from node.research import bundle, train
+from node.research import bundle
+from node.research.ablation import ablation
+from node.research.course import CannotTrain
+from node.research.evaluate import CannotEvaluate, evaluate
+from node.research.train import train
 
 cli = typer.Typer(
     help="Scores lung nodules on chest CT beside a PACS. For research; not a medical device.",
@@ -63,7 +67,7 @@ JobArgument = Annotated[int, typer.Argument(metavar="JOB", help="Its number in `
 
 COMPLAINTS = (
     BadBundle, BadConfig, BadHeadFile, BadPeer, CannotIntervene, DatabaseUnusable, DemoFailed, NotAnalysable, OSError,
-    ReceiverFailed,    OtherAuditKey, bundle.CannotImport, train.CannotTrain,
+    ReceiverFailed,    OtherAuditKey, bundle.CannotImport, CannotEvaluate, CannotTrain,
 )  # fmt: skip
 """What a person can mend: one line on stderr and exit code 2, not a traceback."""
 
@@ -336,7 +340,9 @@ def audit(
         raise typer.Exit(1)
 
 
-cli.command()(train.train)
+cli.command()(train)
+cli.command()(evaluate)
+cli.command()(ablation)
 cli.add_typer(bundle.cli, name="bundle")
 
 

@@ -45,7 +45,9 @@ def recipe_for(configuration: Configuration, recipe: Recipe) -> Recipe:
             "architecture": recipe.architecture.model_copy(update={"attention": configuration.attention}),
             "input": Input(outside_lungs="zero" if configuration.segmentation else "keep"),
             "augmentation": recipe.augmentation if configuration.augmentation else none,
-            "bundle": recipe.bundle.model_copy(update={"name": f"{recipe.bundle.name}-{configuration.folder}"}),
+            "bundle": recipe.bundle.model_copy(
+                update={"name": f"{recipe.bundle.name}-{configuration.folder}"}
+            ),
         }
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from inference.dataset.folder import Dataset, open_dataset
+from inference.dataset.leaks import check
 from inference.dataset.manifest import Split
 from inference.foreign_weights import BadWeights
 from inference.imagenet import initial_weights
@@ -37,6 +38,7 @@ class Outcome:
 def train(recipe: Recipe, watch: Watch) -> Outcome | None:
     """None in all processes but the first, where there are several."""
     dataset = open_dataset(recipe.dataset)
+    check(dataset.manifest)
     split = dataset.split(recipe.split)
     _refuse(dataset, split)
     begun = any((recipe.out / name).exists() for name in (CHECKPOINT, BUNDLE))

@@ -62,7 +62,7 @@ def _described(bundle: Bundle) -> Iterator[tuple[str, str]]:
     yield "intended use", card.intended_use
     yield "statements", "\n".join(card.statements)
     yield "network", _network(card, parameters(bundle.weights))
-    yield "preprocessing", _preprocessing(card)
+    yield "preprocessing", card.preprocessing.statement
     yield "training data", card.training_data
     yield "decision", f"PIMA from a probability of {card.threshold:.3g} up"
     yield "calibration", card.calibration.statement if card.calibration else "none"
@@ -92,18 +92,6 @@ def _network(card: Card, trained: int) -> str:
         f"ResNet of {sum(made.layers)} bottleneck blocks ({', '.join(map(str, made.layers))}), width {made.width},"
         f" strides {', '.join(map(str, made.strides))}, {made.channels} channel(s) in; {attention};"
         f" {trained:,} parameters"
-    )
-
-
-def _preprocessing(card: Card) -> str:
-    numbers = card.preprocessing
-    outside = (
-        "black outside the lungs" if numbers.outside_lungs == "zero" else "what is outside the lungs is kept"
-    )
-    return (
-        f"slices of {numbers.slice_thickness_mm:g} mm, {numbers.size} x {numbers.size} pixels of"
-        f" {numbers.pixel_mm:g} mm around the lungs, window level {numbers.window_level_hu:g} HU and width"
-        f" {numbers.window_width_hu:g} HU; {outside}"
     )
 
 
