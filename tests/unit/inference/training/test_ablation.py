@@ -55,7 +55,7 @@ def test_each_configuration_changes_what_it_is_named_for(recipe: Recipe) -> None
     assert len({each.out for each in recipes.values()}) == len(CONFIGURATIONS)
 
 
-def test_the_report_has_every_model_beside_the_published_row(report: Path, recipe: Recipe) -> None:
+def test_the_report_has_every_model_beside_the_published_row(report: Path) -> None:
     page = (report / "report.html").read_text(encoding="utf-8")
     assert all(f"published: {published.name}" in page for published in TABLE_2)
     assert "0.990 (0.978 to 1.000)" in page
