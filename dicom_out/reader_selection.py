@@ -31,6 +31,7 @@ def reader_selection(slices: Sequence[Dataset], *, at: datetime) -> Dataset:
         series_instance_uid=derived_uid("reader selection series", at.isoformat(), *marked),
     )
     copy_patient_and_study(slices[0], ds)
+    del ds.ContributingEquipmentSequence  # highdicom's own, which has the time of the clock
     ds.Manufacturer = "Synthetic"
     ds.ManufacturerModelName = "Synthetic reader"
     ds.SeriesNumber, ds.SeriesDescription = SERIES_NUMBER, "Target slices"
