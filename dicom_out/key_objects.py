@@ -7,7 +7,7 @@ from pydicom.uid import KeyObjectSelectionDocumentStorage
 
 from dicom_out import codes
 from dicom_out.capture import key_slices
-from dicom_out.equipment import Device, taking_part
+from dicom_out.equipment import Device, observer, taking_part
 from dicom_out.header import SourceSeries
 from dicom_out.identity import Kind, Provenance, ResultName
 from dicom_out.references import slab
@@ -30,8 +30,7 @@ def key_object_selections(
     ds = selection_document(
         codes.FOR_RESEARCH,
         [series[uid] for uid in uids],
-        author=Device.of(analysis.classifier),
-        installation_id=provenance.installation_id,
+        author=observer(Device.of(analysis.classifier), provenance.installation_id),
         description=caution(analysis),
         sop_instance_uid=name.uid(KeyObjectSelectionDocumentStorage, Kind.KEY_OBJECTS),
         series_instance_uid=name.uid(KeyObjectSelectionDocumentStorage, Kind.KEY_OBJECTS_SERIES),

@@ -16,7 +16,7 @@ from pydicom.sr.coding import Code
 from pydicom.uid import KeyObjectSelectionDocumentStorage
 
 from dicom_out import codes
-from dicom_out.equipment import Device
+from dicom_out.equipment import Device, observer
 from dicom_out.identity import Kind, ResultName, node_device_uid
 from dicom_out.selection_document import selection_document
 from dicom_out.stamp import stamp
@@ -62,8 +62,7 @@ def rejection_note(
     ds = selection_document(
         reason.document_title,
         rejected,
-        author=node,
-        installation_id=installation_id,
+        author=observer(node, installation_id),
         description=WITHDRAWN,
         sop_instance_uid=note.uid(KeyObjectSelectionDocumentStorage, Kind.REJECTION),
         series_instance_uid=note.uid(KeyObjectSelectionDocumentStorage, Kind.REJECTION_SERIES),

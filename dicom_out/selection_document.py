@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 import highdicom as hd
+from highdicom.sr.templates import ObserverContext
 from pydicom.dataset import Dataset
+from pydicom.sr.codedict import codes as standard
 from pydicom.sr.coding import Code
 
-from dicom_out.equipment import Device, observer
 from dicom_out.references import stand_in
 
 
@@ -14,8 +15,7 @@ def selection_document(
     title: Code,
     objects: Sequence[Dataset],
     *,
-    author: Device,
-    installation_id: str,
+    author: ObserverContext,
     description: str,
     sop_instance_uid: str,
     series_instance_uid: str,
@@ -24,13 +24,15 @@ def selection_document(
 
     What is an image is named as IMAGE, anything else as COMPOSITE. It has neither the patient nor the study yet.
     """
+    by_person = author.observer_type == standard.DCM.Person
     evidence = [stand_in(ds, ("Rows", "Columns") if "Rows" in ds else ()) for ds in objects]
     ds = hd.ko.KeyObjectSelectionDocument(
         evidence=evidence,
         content=hd.ko.KeyObjectSelection(
             document_title=title,
             referenced_objects=evidence,
-            observer_device_context=observer(author, installation_id),
+            observer_person_context=author if by_person else None,
+            observer_device_context=None if by_person else author,
             description=description,
         ),
         series_instance_uid=series_instance_uid,

@@ -12,7 +12,17 @@ from inference.extent import longest_axial_mm
 from inference.findings import Position
 from inference.morphology import distance_mm
 from inference.synthetic.anatomy import Anatomy, draw_anatomy
-from inference.synthetic.lesions import NoPlaceForLesion, draw_lesion, ipn_like, pima_like
+from inference.synthetic.lesions import (
+    Lesion,
+    NoPlaceForLesion,
+    draw_lesion,
+    extent_of,
+    fitted,
+    ipn_like,
+    pima_like,
+    tolerance_mm,
+)
+from inference.synthetic.lobes import Lobe, lobe_at
 from inference.synthetic.study import SeriesFacts, ct_image
 from inference.synthetic.thorax import draw_thorax
 from inference.synthetic.tubes import Grid, Hu
@@ -21,6 +31,7 @@ from inference.volume import CtVolume
 SHARP_KERNEL = "B70f"
 SOFT_KERNEL = "B40f"
 _TRIES = 50
+_LOBE_TRIES = 12
 _CLEAR_MM = 15.0  # between the lesions of one chest
 
 
@@ -52,6 +63,7 @@ class Phantom:
     size_mm: float | None  # its longest diameter in an axial plane
     kernel: str
     others: tuple[Drawn, ...] = ()  # further lesions
+    lobe: Lobe | None = None  # that was asked for; the centre of the lesion lies in it
 
 
 def chest(  # noqa: PLR0913 - a phantom is described by as many facts
@@ -59,6 +71,7 @@ def chest(  # noqa: PLR0913 - a phantom is described by as many facts
     seed: int,
     lesion: LesionKind | None,
     size_mm: float | None = None,
+    lobe: Lobe | None = None,
     slice_mm: float = 5.0,
     pixel_mm: float = 0.7,
     pixels: int = 512,
@@ -70,6 +83,8 @@ def chest(  # noqa: PLR0913 - a phantom is described by as many facts
     """A chest drawn from `seed`; the person and the lesion do not depend on the sampling.
 
     `noise_hu` is the standard deviation before the kernel; without it `seed` decides that too.
+    In a `lobe` the lesion comes out as large as `size_mm`, as far as the lung has room; elsewhere that is its nominal
+    size, and what is drawn varies about it. Raises NoPlaceForLesion.
     `others` are further lesions by kind and size in mm, clear of the first and of one another.
     """
     rng = np.random.default_rng(seed)
@@ -78,7 +93,7 @@ def chest(  # noqa: PLR0913 - a phantom is described by as many facts
     hu, lungs = draw_thorax(person, grid, rng)
     extent = np.zeros(hu.shape, dtype=np.bool_)
     if lesion is not None:
-        extent = _add_lesion(hu, grid, person, lesion, size_mm, rng)
+        extent = _add_lesion(hu, grid, person, lesion, size_mm, rng, lobe)
     more = _add_others(hu, grid, person, others, extent, rng)
     return Phantom(
         seed=seed,
@@ -92,6 +107,7 @@ def chest(  # noqa: PLR0913 - a phantom is described by as many facts
         size_mm=longest_axial_mm(extent, (slice_mm, pixel_mm, pixel_mm)) or None,
         kernel=kernel,
         others=tuple(more),
+        lobe=lobe,
     )
 
 
@@ -109,15 +125,56 @@ def _grid(person: Anatomy, slice_mm: float, pixel_mm: float, pixels: int, covera
 
 
 def _add_lesion(
-    hu: Hu, grid: Grid, person: Anatomy, kind: LesionKind, size_mm: float | None, rng: np.random.Generator
+    hu: Hu,
+    grid: Grid,
+    person: Anatomy,
+    kind: LesionKind,
+    size_mm: float | None,
+    rng: np.random.Generator,
+    lobe: Lobe | None = None,
 ) -> NDArray[np.bool_]:
+    size = size_mm or _drawn_size_mm(kind, rng)
+    if lobe is None:
+        return draw_lesion(hu, grid, _lesion(kind, size, person, rng), person)
+    return draw_lesion(hu, grid, _lesion_in(lobe, kind, size, grid, person, rng), person)
+
+
+def _drawn_size_mm(kind: LesionKind, rng: np.random.Generator) -> float:
     match kind:
         case LesionKind.PIMA_LIKE:
-            size = size_mm or float(np.clip(rng.lognormal(np.log(40.0), 0.4), 18.0, 80.0))
-            return draw_lesion(hu, grid, pima_like(size, person, rng), person)
+            return float(np.clip(rng.lognormal(np.log(40.0), 0.4), 18.0, 80.0))
         case LesionKind.IPN_LIKE:
-            size = size_mm or float(np.clip(rng.lognormal(np.log(24.0), 0.35), 12.0, 50.0))
-            return draw_lesion(hu, grid, ipn_like(size, person, rng), person)
+            return float(np.clip(rng.lognormal(np.log(24.0), 0.35), 12.0, 50.0))
+
+
+def _lesion(
+    kind: LesionKind, size_mm: float, person: Anatomy, rng: np.random.Generator, lobe: Lobe | None = None
+) -> Lesion:
+    match kind:
+        case LesionKind.PIMA_LIKE:
+            return pima_like(size_mm, person, rng, lobe)
+        case LesionKind.IPN_LIKE:
+            return ipn_like(size_mm, person, rng, lobe)
+
+
+def _lesion_in(
+    lobe: Lobe, kind: LesionKind, size_mm: float, grid: Grid, person: Anatomy, rng: np.random.Generator
+) -> Lesion:
+    """The first whose centre lies in `lobe` and that has the size; if none has it, the one that comes nearest."""
+    nearest: tuple[float, Lesion] | None = None
+    for _ in range(_LOBE_TRIES):
+        lesion, measured = fitted(_lesion(kind, size_mm, person, rng, lobe), size_mm, grid, person)
+        centre = _centre(extent_of(grid, lesion, person), grid)
+        if centre is None or lobe_at(centre, person) is not lobe:
+            continue
+        off = abs(measured - size_mm)
+        if off <= tolerance_mm(size_mm, grid):
+            return lesion
+        if nearest is None or off < nearest[0]:
+            nearest = off, lesion
+    if nearest is None:
+        raise NoPlaceForLesion(f"no place for a lesion of {size_mm:.0f} mm in the {lobe}")
+    return nearest[1]
 
 
 def _add_others(
@@ -220,7 +277,7 @@ def write_study(
 def _series(phantom: Phantom, number: int) -> SeriesFacts:
     return SeriesFacts(
         seed=phantom.seed,
-        case=f"{phantom.kind} {phantom.size_mm}",
+        case=" ".join(map(str, (phantom.kind, phantom.size_mm, *filter(None, [phantom.lobe])))),
         number=number,
         kernel=phantom.kernel,
         spacing_mm=phantom.spacing_mm,

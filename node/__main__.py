@@ -43,6 +43,8 @@ from node.research.ablation import ablation
 from node.research.course import CannotTrain
 from node.research.evaluate import CannotEvaluate, evaluate
 from node.research.train import train
+from node.research import cohort
+from node.research.cohort_folder import OtherCohort
 
 cli = typer.Typer(
     help="Scores lung nodules on chest CT beside a PACS. For research; not a medical device.",
@@ -68,6 +70,7 @@ JobArgument = Annotated[int, typer.Argument(metavar="JOB", help="Its number in `
 COMPLAINTS = (
     BadBundle, BadConfig, BadHeadFile, BadPeer, CannotIntervene, DatabaseUnusable, DemoFailed, NotAnalysable, OSError,
     ReceiverFailed,    OtherAuditKey, bundle.CannotImport, CannotEvaluate, CannotTrain,
+    ReceiverFailed, OtherAuditKey, OtherCohort,
 )  # fmt: skip
 """What a person can mend: one line on stderr and exit code 2, not a traceback."""
 
@@ -344,6 +347,7 @@ cli.command()(train)
 cli.command()(evaluate)
 cli.command()(ablation)
 cli.add_typer(bundle.cli, name="bundle")
+cli.add_typer(cohort.commands, name="cohort")
 
 
 def main() -> None:

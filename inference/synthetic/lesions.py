@@ -5,16 +5,21 @@ itself tells them apart.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.extent import longest_axial_mm
 from inference.synthetic import anatomy
 from inference.synthetic.anatomy import Anatomy, Field, Point
+from inference.synthetic.lobes import Lobe, in_lobe
 from inference.synthetic.tubes import Grid, Hu, Tube, draw_tube
 
 SOLID_HU = 35.0
+_POINTS = 4000  # tried for the centre of a lesion
+_FEW = 40  # of those in the lobe, the deepest is taken where a lesion has no room
+_FITS = 8  # at most, until a lesion has its size
 
 
 @dataclass(frozen=True)
@@ -34,20 +39,38 @@ class Lesion:
         far = (np.linalg.norm(np.subtract(c, self.centre)) + max(h) for c, h in self.balls)
         return float(max(far)) + self.halo + 4.0 + sum(abs(w[2]) for w in self.waves)
 
+    def scaled(self, factor: float) -> "Lesion":
+        """The same shape at the same place, larger or smaller."""
 
-def pima_like(size: float, person: Anatomy, rng: np.random.Generator) -> Lesion:
+        def moved(point: Point) -> Point:
+            x, y, z = (c + factor * (p - c) for p, c in zip(point, self.centre, strict=True))
+            return x, y, z
+
+        def grown(numbers: Point, by: float) -> Point:
+            x, y, z = (by * n for n in numbers)
+            return x, y, z
+
+        return replace(
+            self,
+            balls=tuple((moved(centre), grown(half, factor)) for centre, half in self.balls),
+            waves=tuple((grown(k, 1 / factor), phase, factor * a) for k, phase, a in self.waves),
+            bronchi=tuple(replace(t, start=moved(t.start), end=moved(t.end)) for t in self.bronchi),
+        )
+
+
+def pima_like(size: float, person: Anatomy, rng: np.random.Generator, lobe: Lobe | None = None) -> Lesion:
     """Lobulated and wavy, with air bronchograms and a halo of ground glass; mostly basal, at the pleura."""
-    centre = _place(person, size / 2, rng, peripheral=rng.random() < 0.7)
+    centre = _centre(person, size / 2, rng, lobe, peripheral=rng.random() < 0.7)
     radius = size / 2
     balls = tuple(_ball(centre, radius * 0.5, radius * rng.uniform(0.48, 0.68), rng) for _ in range(6))
     bronchi = tuple(_bronchus(centre, radius, person, rng) for _ in range(int(rng.integers(3, 6))))
     return Lesion(centre, balls, _waves(radius, 0.09 * radius, rng), 1.5, rng.uniform(5, 12), bronchi)
 
 
-def ipn_like(size: float, person: Anatomy, rng: np.random.Generator) -> Lesion:
+def ipn_like(size: float, person: Anatomy, rng: np.random.Generator, lobe: Lobe | None = None) -> Lesion:
     """One smooth round body with a sharp edge; at the pleura it is a wedge, flat against the ribs."""
     radius = size / 2
-    centre = _place(person, radius, rng, peripheral=rng.random() < 0.35)
+    centre = _centre(person, radius, rng, lobe, peripheral=rng.random() < 0.35)
     half = radius * rng.uniform(0.8, 1.0, 3)
     half[int(rng.integers(2))] = radius
     return Lesion(centre, ((centre, (half[0], half[1], half[2])),), (), 1.0, 0.0, ())
@@ -56,8 +79,49 @@ def ipn_like(size: float, person: Anatomy, rng: np.random.Generator) -> Lesion:
 def draw_lesion(hu: Hu, grid: Grid, lesion: Lesion, person: Anatomy) -> NDArray[np.bool_]:
     """Blend the lesion into `hu`; returns its solid extent, air bronchograms included."""
     extent = np.zeros(hu.shape, dtype=np.bool_)
+    box, solid, haze = _parts(grid, lesion, person)
+    shown = hu[box]
+    shown += 0.55 * haze * np.maximum(-250.0 - shown, 0.0)
+    shown += solid * (SOLID_HU - shown)
+    for tube in lesion.bronchi:
+        draw_tube(hu, grid, tube, -850.0)
+    extent[box] = solid >= 0.5
+    return extent
+
+
+def extent_of(grid: Grid, lesion: Lesion, person: Anatomy) -> NDArray[np.bool_]:
+    """What `draw_lesion` returns, without drawing it."""
+    extent = np.zeros((grid.z.size, grid.y.size, grid.x.size), dtype=np.bool_)
+    box, solid, _ = _parts(grid, lesion, person)
+    extent[box] = solid >= 0.5
+    return extent
+
+
+def fitted(lesion: Lesion, size_mm: float, grid: Grid, person: Anatomy) -> tuple[Lesion, float]:
+    """Scaled until it is seen as large as wanted, as far as the lung has room; and how large that is, in mm."""
+    nearest = lesion, 0.0
+    for _ in range(_FITS):
+        _, solid, _ = _parts(grid, lesion, person)
+        measured = longest_axial_mm(solid >= 0.5, (grid.thickness, grid.pixel, grid.pixel))
+        if abs(measured - size_mm) < abs(nearest[1] - size_mm):
+            nearest = lesion, measured
+        if abs(measured - size_mm) <= tolerance_mm(size_mm, grid):
+            break
+        lesion = lesion.scaled(float(np.clip(size_mm / max(measured, grid.pixel), 0.6, 1.4)))
+    return nearest
+
+
+def tolerance_mm(size_mm: float, grid: Grid) -> float:
+    """How far from the wanted size a lesion may come out."""
+    return max(0.01 * size_mm, 0.5 * grid.pixel)
+
+
+def _parts(
+    grid: Grid, lesion: Lesion, person: Anatomy
+) -> tuple[tuple[slice, slice, slice], NDArray[np.float64], NDArray[np.float64]]:
+    """The box of the grid that holds the lesion, and in it the shares of solid tissue and of ground glass."""
     c, r = lesion.centre, lesion.reach
-    zs, ys, xs = grid.window((c[0] - r, c[1] - r, c[2] - r), (c[0] + r, c[1] + r, c[2] + r))
+    box = zs, ys, xs = grid.window((c[0] - r, c[1] - r, c[2] - r), (c[0] + r, c[1] + r, c[2] + r))
     x, y, z = grid.x[None, None, xs], grid.y[None, ys, None], grid.z[zs, None, None]
     solid = np.zeros((z.shape[0], y.shape[1], x.shape[2]))
     haze = np.zeros_like(solid)
@@ -66,13 +130,7 @@ def draw_lesion(hu: Hu, grid: Grid, lesion: Lesion, person: Anatomy) -> NDArray[
         distance = np.maximum(_surface(lesion, x, y, z + step * grid.thickness), inside)
         solid += np.clip(0.5 - distance / lesion.edge, 0.0, 1.0) / 3.0
         haze += np.where(inside < 0, np.clip(1.0 - distance / (lesion.halo + 1e-3), 0.0, 1.0), 0.0) / 3.0
-    box = hu[zs, ys, xs]
-    box += 0.55 * haze * np.maximum(-250.0 - box, 0.0)
-    box += solid * (SOLID_HU - box)
-    for tube in lesion.bronchi:
-        draw_tube(hu, grid, tube, -850.0)
-    extent[zs, ys, xs] = solid >= 0.5
-    return extent
+    return box, solid, haze
 
 
 def _surface(lesion: Lesion, x: Field, y: Field, z: Field) -> Field:
@@ -116,6 +174,14 @@ def _bronchus(centre: Point, radius: float, person: Anatomy, rng: np.random.Gene
     return Tube((start[0], start[1], start[2]), (end[0], end[1], end[2]), rng.uniform(1.2, 2.2))
 
 
+def _centre(
+    person: Anatomy, radius: float, rng: np.random.Generator, lobe: Lobe | None, *, peripheral: bool
+) -> Point:
+    if lobe is None:
+        return _place(person, radius, rng, peripheral=peripheral)
+    return _place_in(lobe, person, radius, rng, peripheral=peripheral)
+
+
 def _place(person: Anatomy, radius: float, rng: np.random.Generator, *, peripheral: bool) -> Point:
     """A centre in a lung, away from the mediastinum; `peripheral` ones are low and touch the ribs."""
     best: Point | None = None
@@ -141,9 +207,34 @@ def _place(person: Anatomy, radius: float, rng: np.random.Generator, *, peripher
     return best
 
 
+def _place_in(
+    lobe: Lobe, person: Anatomy, radius: float, rng: np.random.Generator, *, peripheral: bool
+) -> Point:
+    """A centre in `lobe`, away from the mediastinum; where nothing has room, one deep in the lung."""
+    half, depth = person.cage
+    x, y, z = rng.uniform(
+        (-half, -depth, 0.1 * person.height), (half, depth, 0.9 * person.height), (_POINTS, 3)
+    ).T
+    to_surface = anatomy.lungs(person, x, y, z)
+    inside = in_lobe(lobe, person, x, y, z) & (to_surface < 0)
+    free = anatomy.mediastinum(person, x, y, z) - radius
+    ribs = anatomy.cage(person, x, y, z)
+    roomy = (
+        (-0.75 * radius < ribs) & (ribs < -0.35 * radius) & (free > 4)
+        if peripheral
+        else (to_surface < -1.15 * radius) & (free > 8)
+    )
+    some = np.flatnonzero(inside)[:_FEW]
+    if not some.size:
+        raise NoPlaceForLesion(f"none of {_POINTS} points lies in the {lobe}")
+    fitting = np.flatnonzero(inside & roomy)
+    best = fitting[0] if fitting.size else some[np.argmin(to_surface[some])]
+    return float(x[best]), float(y[best]), float(z[best])
+
+
 def _points(person: Anatomy, rng: np.random.Generator) -> Iterator[Point]:
     half, depth = person.cage
-    for _ in range(4000):
+    for _ in range(_POINTS):
         x, y, z = rng.uniform((-half, -depth, 0.1 * person.height), (half, depth, 0.9 * person.height))
         yield (float(x), float(y), float(z))
 
