@@ -38,6 +38,8 @@ from node.logs import log_uncaught, start_logging
 from node.outbound import BadPeer, addressed, echo_peer, send_path
 from node.processes import end_within, stop_with, worker_process
 from node.receivers import ReceiverFailed, say_ready, stop_with_node, told_settings
+from node.research import dataset
+from node.research.dataset import DatasetRefused
 
 cli = typer.Typer(
     help="Scores lung nodules on chest CT beside a PACS. For research; not a medical device.",
@@ -62,7 +64,7 @@ JobArgument = Annotated[int, typer.Argument(metavar="JOB", help="Its number in `
 
 COMPLAINTS = (
     BadBundle, BadConfig, BadHeadFile, BadPeer, CannotIntervene, DatabaseUnusable, DemoFailed, NotAnalysable, OSError,
-    ReceiverFailed,    OtherAuditKey,
+    ReceiverFailed, OtherAuditKey, DatasetRefused,
 )  # fmt: skip
 """What a person can mend: one line on stderr and exit code 2, not a traceback."""
 
@@ -333,6 +335,9 @@ def audit(
     listing.print_verdict(verdict, len(heads), screen, as_json=as_json)
     if verdict.faults:
         raise typer.Exit(1)
+
+
+cli.add_typer(dataset.commands, name="dataset")
 
 
 def main() -> None:

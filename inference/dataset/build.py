@@ -8,6 +8,7 @@ import hashlib
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 
 from inference.dataset.assembly import Made, assemble, named
@@ -99,7 +100,10 @@ def _plan(
         minimum_lung_ml=order.recipe.minimum_lung_ml,
         agreeing_readers=order.recipe.rules.agreeing,
         algorithm_annotations=order.recipe.rules.algorithms,
-        inputs=tuple(Input(case=case, sha256=_sha256_of(found[patient])) for patient, case in cases.items()),
+        inputs=tuple(
+            Input(case=case, sha256=_sha256_of(found[patient]))
+            for patient, case in sorted(cases.items(), key=itemgetter(1))
+        ),
     )
 
 

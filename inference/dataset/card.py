@@ -39,7 +39,7 @@ def _parts(manifest: Manifest, remarks: Sequence[str]) -> Iterator[str]:
     yield "## Does anything but the lesion tell the class?"
     yield (
         _bullets(confounded(manifest))
-        or "No scanner, kernel, thickness, site, year or kind of mark does by itself."
+        or "Nothing was found among scanner, kernel, thickness, site, year and kind of mark."
     )
     yield "## How slices were marked and prepared"
     yield _bullets(list(_preparation(manifest)))

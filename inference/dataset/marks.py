@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from inference.annotation_files import File, read
 from inference.annotations import Annotation, Series
 from inference.marks import boxes, readers, slice_lists
+from inference.marks.boxes import Box
+from inference.marks.readers import Reading
+from inference.marks.slice_lists import Listed
 from inference.volume import CtVolume
 
 
@@ -22,9 +25,9 @@ class Marks:
     """All that is known of one patient's nodule; of images that are not used, too."""
 
     objects: tuple[File, ...] = ()  # DICOM
-    boxes: tuple[boxes.Box, ...] = ()
-    readings: tuple[readers.Reading, ...] = ()
-    listed: tuple[slice_lists.Listed, ...] = ()
+    boxes: tuple[Box, ...] = ()
+    readings: tuple[Reading, ...] = ()
+    listed: tuple[Listed, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.objects or self.boxes or self.readings or self.listed)

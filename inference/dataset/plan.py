@@ -65,6 +65,6 @@ def _compare(file: Path, plan: Plan) -> None:
         raise OtherBuild(f"{file.name} is no plan of this version ({error.error_count()} mistakes)") from None
     if differences := plan.differences(begun):
         raise OtherBuild(
-            f"this build was begun with another {', '.join(differences)}; choose another folder, or remove this one"
-            f" and {file.name}"
+            f"this build was begun otherwise, what differs is: {', '.join(differences)};"
+            f" choose another folder, or remove this one and {file.name}"
         )

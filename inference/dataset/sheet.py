@@ -9,17 +9,19 @@ from PIL import Image
 from inference.dataset.folder import WHITE
 from inference.dataset.prepare import Prepared
 
-_TILE = 256  # pixels; slices are shown as large as that, or a little smaller
+_TILE = 256  # pixels; what is shown of a slice is at most as large
+_MARGIN = 8  # pixels around the lungs and the lesion
 _COLUMNS = 6
 _LUNGS, _LESION = (80, 160, 255), (255, 90, 40)
+
+Image3 = NDArray[np.uint8]  # rows, columns, colours
 
 
 def sheet(prepared: Prepared) -> bytes:
     """A PNG, feet to head from left to right, then the next row."""
-    tiles = [
-        _tile(image, lungs, lesion)
-        for image, lungs, lesion in zip(prepared.images, prepared.lungs, prepared.lesion, strict=True)
-    ]
+    seen = _seen(prepared)
+    planes = zip(prepared.images, prepared.lungs, prepared.lesion, strict=True)
+    tiles = [_tile(image[seen], lungs[seen], lesion[seen]) for image, lungs, lesion in planes]
     columns = min(_COLUMNS, len(tiles))
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
     rows = [np.hstack(tiles[start : start + columns]) for start in range(0, len(tiles), columns)]
@@ -28,11 +30,18 @@ def sheet(prepared: Prepared) -> bytes:
     return file.getvalue()
 
 
-def _tile(
-    image: NDArray[np.uint16], lungs: NDArray[np.bool_], lesion: NDArray[np.bool_]
-) -> NDArray[np.uint8]:
+def _seen(prepared: Prepared) -> tuple[slice, slice]:
+    """Rows and columns."""
+    rows, columns = np.nonzero((prepared.lungs | prepared.lesion).any(axis=0))
+    if not rows.size:
+        return slice(None), slice(None)
+    (top, left), (bottom, right) = ((int(of(rows)), int(of(columns))) for of in (np.min, np.max))
+    return slice(max(top - _MARGIN, 0), bottom + _MARGIN), slice(max(left - _MARGIN, 0), right + _MARGIN)
+
+
+def _tile(image: NDArray[np.uint16], lungs: NDArray[np.bool_], lesion: NDArray[np.bool_]) -> Image3:
     """Every n-th pixel, so that a value stays one of the image."""
-    step = -(-len(image) // _TILE)
+    step = -(-max(image.shape) // _TILE)
     grey = (image[::step, ::step].astype(np.uint32) * 255 // WHITE).astype(np.uint8)
     colour = np.repeat(grey[..., None], 3, axis=2)
     for mask, paint in ((lungs, _LUNGS), (lesion, _LESION)):

@@ -25,7 +25,9 @@ def images_of(
         if row.study_instance_uid in {"", header.study_instance_uid}
     ]
     if not headers:
-        return Missing(Reason.NO_IMAGES, "in the study that the table names" if row.study_instance_uid else "")
+        return Missing(
+            Reason.NO_IMAGES, "in the study that the table names" if row.study_instance_uid else ""
+        )
     folders = [_folder(uid, headers, studies) for uid in sorted({h.study_instance_uid for h in headers})]
     marked = [folder for folder in folders if _is_marked(folder, studies)]
     if not marked:
@@ -84,5 +86,7 @@ def _sha256(slices: Sequence[Header], marks: Marks) -> str:
         digest.update(f"{header.sop_instance_uid} {header.path.stat().st_size}\n".encode())
     for file in sorted(marks.objects, key=lambda f: f.sop_instance_uid):
         digest.update(hashlib.sha256(file.path.read_bytes()).digest())
-    digest.update(repr((sorted(marks.boxes, key=repr), marks.readings, sorted(marks.listed, key=repr))).encode())
+    digest.update(
+        repr((sorted(marks.boxes, key=repr), marks.readings, sorted(marks.listed, key=repr))).encode()
+    )
     return digest.hexdigest()

@@ -57,9 +57,7 @@ def read_studies(
     boxes, readings, unread = _read_marks(marks)
     on_read(len(marks))
     return Studies(
-        images=_by(
-            (h for h in once if h.sop_class_uid not in ANNOTATION_CLASSES), lambda h: h.patient_key
-        ),
+        images=_by((h for h in once if h.sop_class_uid not in ANNOTATION_CLASSES), lambda h: h.patient_key),
         annotations=_by(
             (h for h in once if h.sop_class_uid in ANNOTATION_CLASSES), lambda h: h.study_instance_uid
         ),
