@@ -132,6 +132,12 @@ def studies_on_disk(session: Session) -> Sequence[str]:
     return session.scalars(query).all()
 
 
+def on_disk(session: Session) -> Sequence[str]:
+    """The paths, below the spool, of all objects whose file has not been deleted."""
+    query = select(Instance.path).where(Instance.deleted_at.is_(None))
+    return session.scalars(query.order_by(Instance.path)).all()
+
+
 def paths_in(session: Session, folder: str) -> dict[str, bool]:
     """Of all objects, and of their former revisions, in that folder of the spool: is the object on the disk?"""
     first, after = f"{folder}/", f"{folder}0"  # the character after the slash

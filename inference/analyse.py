@@ -31,7 +31,7 @@ from inference.preprocess import Slab, frame, network_input, slabs
 from inference.targets import Region, Selection, TargetSelector
 from inference.volume import CtVolume, NoLungs, load
 
-_LEAST_SHARE = {
+LEAST_SHARE = {
     SlicePolicy.ANNOTATED: 0.0,
     SlicePolicy.AUTOMATIC: 0.5,
 }  # of a slab's slices that show the target
@@ -147,7 +147,7 @@ def _shown(volume: CtVolume, selection: Selection, classify: Classifier) -> tupl
     if not selection.regions:
         return ()
     cut = slabs(volume, classify.bundle.preprocessing.slice_thickness_mm)
-    return showing(selection.regions[0], cut, at_least=_LEAST_SHARE[selection.policy])
+    return showing(selection.regions[0], cut, at_least=LEAST_SHARE[selection.policy])
 
 
 def showing(region: Region, cut: Sequence[Slab], *, at_least: float) -> tuple[Slab, ...]:

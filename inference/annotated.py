@@ -1,7 +1,6 @@
 """The target as a radiologist marked it: exactly the slices and regions that the annotations name.
 
-Each lesion counts once. Where several annotations mark one, the first by kind (segmentation, structure set, report,
-key objects), and of a kind the newest, is taken; of mere slice lists only those of the first such annotation.
+Each lesion counts once. Where several annotations mark one, the first by kind (in the order of `Kind`), and of a kind the newest, is taken; of mere slice lists only those of the first such annotation.
 The widest lesion is the target, a mere slice list comes after every region, then the one on most slices; UIDs
 settle ties. The others are candidates.
 """
@@ -73,6 +72,7 @@ def select_annotated(volume: CtVolume, lungs: Mask, annotations: Sequence[Annota
         tuple(mark.region for mark in kept),
         tuple(dict.fromkeys(findings)),
         kept[0].mark if kept else None,
+        kept[0].annotation.kind if kept else None,
     )
 
 

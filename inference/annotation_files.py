@@ -130,6 +130,8 @@ def _parts(ds: Dataset, kind: Kind) -> list[_Part]:
         case Kind.KEY_OBJECTS:
             named = key_objects.selection(ds)
             return [_Part(authorship.is_by_algorithm(ds), lambda _: Lesion(1, sop_instance_uids=named))]
+        case _:
+            raise Unusable(f"{kind} is no kind of DICOM object")
 
 
 def _made_at(ds: Dataset) -> str:

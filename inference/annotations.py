@@ -1,4 +1,4 @@
-"""What a radiologist's objects say of where the nodule is, as plain values. `annotation_files` reads them."""
+"""What a radiologist's marks say of where the nodule is, as plain values. `annotation_files` reads those in DICOM."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -29,8 +29,11 @@ class Kind(StrEnum):
 
     SEGMENTATION = "Segmentation"
     STRUCTURE_SET = "Structure set"
+    CONTOURS = "Readers' contours"
     REPORT = "Structured report"
+    BOXES = "Boxes"
     KEY_OBJECTS = "Key object selection"
+    SLICE_LIST = "Slice list"
 
 
 KINDS: Mapping[str, Kind] = {
@@ -43,7 +46,7 @@ KINDS: Mapping[str, Kind] = {
     ExtensibleSRStorage: Kind.REPORT,
     KeyObjectSelectionDocumentStorage: Kind.KEY_OBJECTS,
 }
-"""The SOP classes that can mark slices or regions."""
+"""The SOP classes that can mark slices or regions; the other kinds are no DICOM and reach a dataset only."""
 
 
 class Unusable(ValueError):

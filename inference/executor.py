@@ -179,7 +179,7 @@ def _serve(pipe: connection.Connection, build: Callable[[], Executor], describe:
     """The child: builds its models, then answers one request after the other until its parent is gone."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # sent to the whole group; the parent decides about us
-    threading.Thread(target=_end_with_parent, name="parent watch", daemon=True).start()
+    watch_parent()
     try:
         execute = build()
     except Exception as error:  # noqa: BLE001 - the parent raises it
@@ -200,6 +200,11 @@ def _tellable(error: Exception, describe: Describe) -> Exception:
         return error
     kind = next((k for k in (MemoryError, OSError) if isinstance(error, k)), Exception)
     return Failed(describe(error), kind)
+
+
+def watch_parent() -> None:
+    """End this process with the one that started it, whatever it is doing then."""
+    threading.Thread(target=_end_with_parent, name="parent watch", daemon=True).start()
 
 
 def _end_with_parent() -> None:

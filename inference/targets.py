@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.annotations import Annotation
+from inference.annotations import Annotation, Kind
 from inference.coarse import Coarse, coarse
 from inference.extent import elongation, longest_axial_mm
 from inference.findings import InputQuality, Mark, SlicePolicy, Target
@@ -57,6 +57,7 @@ class Selection:
     regions: tuple[Region, ...] = ()
     findings: tuple[InputQuality, ...] = ()  # annotations that could not be used, and why
     mark: Mark | None = None  # the annotation that the target is taken from
+    kind: Kind | None = None  # of that annotation
 
 
 class TargetSelector(Protocol):

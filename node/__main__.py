@@ -38,13 +38,7 @@ from node.logs import log_uncaught, start_logging
 from node.outbound import BadPeer, addressed, echo_peer, send_path
 from node.processes import end_within, stop_with, worker_process
 from node.receivers import ReceiverFailed, say_ready, stop_with_node, told_settings
-from node.research import bundle
-from node.research.ablation import ablation
-from node.research.course import CannotTrain
-from node.research.evaluate import CannotEvaluate, evaluate
-from node.research.train import train
-from node.research import cohort
-from node.research.cohort_folder import OtherCohort
+from node.research import commands as research
 
 cli = typer.Typer(
     help="Scores lung nodules on chest CT beside a PACS. For research; not a medical device.",
@@ -69,8 +63,7 @@ JobArgument = Annotated[int, typer.Argument(metavar="JOB", help="Its number in `
 
 COMPLAINTS = (
     BadBundle, BadConfig, BadHeadFile, BadPeer, CannotIntervene, DatabaseUnusable, DemoFailed, NotAnalysable, OSError,
-    ReceiverFailed,    OtherAuditKey, bundle.CannotImport, CannotEvaluate, CannotTrain,
-    ReceiverFailed, OtherAuditKey, OtherCohort,
+    OtherAuditKey, ReceiverFailed, *research.COMPLAINTS,
 )  # fmt: skip
 """What a person can mend: one line on stderr and exit code 2, not a traceback."""
 
@@ -343,11 +336,7 @@ def audit(
         raise typer.Exit(1)
 
 
-cli.command()(train)
-cli.command()(evaluate)
-cli.command()(ablation)
-cli.add_typer(bundle.cli, name="bundle")
-cli.add_typer(cohort.commands, name="cohort")
+research.add_to(cli)
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from config.load import BadConfig
 from config.settings import Destination as Recipient
-from config.settings import Settings
+from config.settings import Inference, Settings
 from db import audit
 from db.session import (
     DatabaseUnusable,
@@ -56,7 +56,7 @@ from node.watchdog import Watchdog
 from node.worker import Worker
 
 if TYPE_CHECKING:
-    from inference.analyse import InProcess
+    from inference.analyse import InProcess, Segmenter
 
 log = logging.getLogger(__name__)
 
@@ -114,27 +114,14 @@ def destination(settings: Settings, to: Recipient) -> CStoreDestination:
 
 def in_process(settings: Settings) -> "InProcess":
     """Analyses in this process, its models on their device: torch is loaded here and nowhere earlier."""
-    import torch
-
-    from inference.analyse import InProcess, Models, Rules, Segmenter
+    from inference.analyse import InProcess, Models, Rules
     from inference.annotated import select_annotated
     from inference.classifier import Backend, BadBackend, Classifier, Disagrees, Precision
-    from inference.nnunet import BadModelFolder, embedded_lungs, load_nnunet
     from inference.targets import select_automatically
-    from inference.threshold import ThresholdSegmenter
 
     rules = settings.inference
-    if rules.device.startswith("cuda") and not torch.cuda.is_available():
-        raise BadConfig(f"inference.device: is {rules.device}, and torch finds no CUDA device")
-    segment: Segmenter
+    segment = segmenter(rules)
     try:
-        match rules.segmenter:
-            case "threshold":
-                segment = ThresholdSegmenter()
-            case "embedded":
-                segment = load_nnunet(embedded_lungs(), ["lung"], rules.device)
-            case Path() as folder:
-                segment = load_nnunet(folder, rules.lung_labels, rules.device, axes=rules.lung_axes)
         classify = Classifier(
             open_bundle(settings),
             device=rules.device,
@@ -142,8 +129,6 @@ def in_process(settings: Settings) -> "InProcess":
             backend=None if rules.backend == "auto" else Backend(rules.backend),
             precision=Precision(rules.precision),
         )
-    except BadModelFolder as error:
-        raise BadConfig(f"inference.segmenter: {error}") from None
     except (BadBackend, Disagrees) as error:
         raise BadConfig(f"inference.backend: {error}") from None
     site = Rules(
@@ -152,6 +137,27 @@ def in_process(settings: Settings) -> "InProcess":
         algorithm_annotations=rules.algorithm_annotations,
     )
     return InProcess(Models(segment, (select_annotated, select_automatically), classify, site))
+
+
+def segmenter(rules: Inference) -> "Segmenter":
+    """The one that is configured, on its device."""
+    import torch
+
+    from inference.nnunet import BadModelFolder, embedded_lungs, load_nnunet
+    from inference.threshold import ThresholdSegmenter
+
+    if rules.device.startswith("cuda") and not torch.cuda.is_available():
+        raise BadConfig(f"inference.device: is {rules.device}, and torch finds no CUDA device")
+    try:
+        match rules.segmenter:
+            case "threshold":
+                return ThresholdSegmenter()
+            case "embedded":
+                return load_nnunet(embedded_lungs(), ["lung"], rules.device)
+            case Path() as folder:
+                return load_nnunet(folder, rules.lung_labels, rules.device, axes=rules.lung_axes)
+    except BadModelFolder as error:
+        raise BadConfig(f"inference.segmenter: {error}") from None
 
 
 def _quality_code(word: str) -> QualityCode:

@@ -86,7 +86,7 @@ def _header(path: Path, ds: Dataset) -> Header:
         study_instance_uid=str(ds.StudyInstanceUID),
         series_instance_uid=str(ds.SeriesInstanceUID),
         transfer_syntax_uid=str(ds.file_meta.TransferSyntaxUID),
-        patient_key=_key(str(ds.get("PatientID") or "").strip()),
+        patient_key=patient_key(str(ds.get("PatientID") or "")),
         modality=str(ds.get("Modality", "")),
         image_type=_texts(ds.get("ImageType")),
         body_part=str(ds.get("BodyPartExamined") or ""),
@@ -103,8 +103,9 @@ def _header(path: Path, ds: Dataset) -> Header:
     )
 
 
-def _key(patient_id: str) -> str:
-    return hashlib.sha256(patient_id.encode()).hexdigest()[:16]
+def patient_key(patient_id: str) -> str:
+    """Of a PatientID; spaces around one say nothing (PS3.5 6.2)."""
+    return hashlib.sha256(patient_id.strip().encode()).hexdigest()[:16]
 
 
 def _texts(value: Any) -> tuple[str, ...]:

@@ -1,0 +1,181 @@
+"""A dataset folder from a table, images and marks. Start at `build`.
+
+The order matters: the split first, then the plan, then the cases one by one, and `dataset.json` last, once it is known
+to leak nothing. A build that was killed goes on with what is not there yet.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
+from pathlib import Path
+
+from inference.dataset.assembly import Made, assemble, named
+from inference.dataset.card import card
+from inference.dataset.case_folder import SHEETS, Record
+from inference.dataset.folder import CASES, BadDataset
+from inference.dataset.leaks import check
+from inference.dataset.linkage import beside, names, read_linkage, write_linkage, write_rows
+from inference.dataset.making import Outcome, Task, make_all
+from inference.dataset.manifest import MANIFEST, Manifest
+from inference.dataset.order import Order
+from inference.dataset.plan import Input, Plan, begin
+from inference.dataset.rules import not_asked, screened
+from inference.dataset.sources import Images, Missing, Reason, acquisition
+from inference.dataset.split import renamed
+from inference.dataset.table import Row
+from inference.evaluation.flow_chart import flow_svg
+from inference.findings import AlgorithmIdentity
+
+Found = Images | Missing
+OnCase = Callable[[Outcome], None]
+
+
+class NoCases(BadDataset):
+    """No patient of the table came to a case."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A patient that is no case, for the site's own eyes."""
+
+    patient_id: str = field(repr=False)
+    row: int  # of the table
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Built:
+    manifest: Manifest
+    left_out: tuple[LeftOut, ...]
+
+
+def build(
+    order: Order,
+    rows: Sequence[Row],
+    found: Mapping[str, Found],
+    *,
+    processes: int = 1,
+    on_case: OnCase = lambda _outcome: None,
+) -> Built:
+    """`found` is by patient id, of every row that the table's own rules leave. Raises BadDataset; a leak is one."""
+    excluded = screened(rows, order.inclusion)
+    cases = _named(order, [row.patient_id for row in rows if row.patient_id not in excluded])
+    segmenter = order.recipe.make_segmenter().identity
+    begin(order.out, _plan(order, cases, found, segmenter))
+    write_linkage(beside(order.out, "linkage.csv"), cases)
+
+    outcomes = {**found, **_outcomes(order, cases, found, processes, on_case)}
+    left_out = tuple(_left_out(rows, excluded, outcomes))
+    _list(order.out, left_out)
+    made = tuple(_made(rows, cases, found, outcomes))
+    if not made:
+        raise NoCases(f"none of {len(rows)} patients is a case; {order.out.name}.excluded.csv says why")
+    manifest = assemble(order, rows, made, {one.patient_id: one.reason for one in left_out}, segmenter)
+    check(manifest)
+    _publish(order.out, manifest, not_asked(rows))
+    return Built(manifest, left_out)
+
+
+def _named(order: Order, patient_ids: Sequence[str]) -> dict[str, str]:
+    """As in the linkage file where there is one, so that a case keeps its name from version to version."""
+    return names(patient_ids, read_linkage(beside(order.out, "linkage.csv")), seed=order.seed)
+
+
+def _plan(
+    order: Order, cases: Mapping[str, str], found: Mapping[str, Found], segmenter: AlgorithmIdentity
+) -> Plan:
+    return Plan(
+        name=order.name,
+        version=order.version,
+        software=order.software,
+        seed=order.seed,
+        split_by=order.split_by,
+        splits=tuple(renamed(split, cases) for split in order.splits),
+        table=order.table_sha256,
+        preprocessing=order.recipe.numbers,
+        segmenter=named(segmenter),
+        minimum_lung_ml=order.recipe.minimum_lung_ml,
+        agreeing_readers=order.recipe.rules.agreeing,
+        algorithm_annotations=order.recipe.rules.algorithms,
+        inputs=tuple(
+            Input(case=case, sha256=_sha256_of(found[patient]))
+            for patient, case in sorted(cases.items(), key=itemgetter(1))
+        ),
+    )
+
+
+def _sha256_of(found: Found) -> str:
+    if isinstance(found, Images):
+        return found.sha256
+    return hashlib.sha256(f"{found.reason} {found.detail}".encode()).hexdigest()
+
+
+def _outcomes(
+    order: Order, cases: Mapping[str, str], found: Mapping[str, Found], processes: int, on_case: OnCase
+) -> dict[str, Outcome]:
+    """By patient id, of those that have images."""
+    patients = {case: patient for patient, case in cases.items()}
+    tasks = [
+        Task(order.out, case, images, order.recipe)
+        for case, patient in sorted(patients.items())
+        if isinstance(images := found[patient], Images)
+    ]
+    outcomes: dict[str, Outcome] = {}
+    for case, outcome in make_all(tasks, processes=processes):
+        outcomes[patients[case]] = outcome
+        on_case(outcome)
+    return outcomes
+
+
+def _left_out(
+    rows: Sequence[Row], excluded: Mapping[str, str], outcomes: Mapping[str, Found | Outcome]
+) -> Iterator[LeftOut]:
+    """In the order in which the reasons were asked."""
+    numbers = {row.patient_id: row.number for row in rows}
+    for patient, reason in excluded.items():
+        yield LeftOut(patient, numbers[patient], reason)
+    for reason in Reason:
+        for row in rows:
+            outcome = outcomes.get(row.patient_id)
+            if isinstance(outcome, Missing) and outcome.reason is reason:
+                yield LeftOut(row.patient_id, row.number, reason.value, outcome.detail)
+
+
+def _list(out: Path, left_out: Sequence[LeftOut]) -> None:
+    lines = [(one.row, one.reason, one.detail) for one in left_out]
+    write_rows(beside(out, "excluded.csv"), ("row", "reason", "detail"), lines)
+
+
+def _made(
+    rows: Sequence[Row],
+    cases: Mapping[str, str],
+    found: Mapping[str, Found],
+    outcomes: Mapping[str, Found | Outcome],
+) -> Iterator[Made]:
+    for row in rows:
+        images, record = found.get(row.patient_id), outcomes.get(row.patient_id)
+        if isinstance(images, Images) and isinstance(record, Record):
+            yield Made(cases[row.patient_id], row, acquisition(images.slices[0]), record)
+
+
+def _publish(out: Path, manifest: Manifest, remarks: Sequence[str]) -> None:
+    """`dataset.json` last: without it a folder is no dataset."""
+    _remove_others(out, {case.name for case in manifest.cases})
+    (out / "card.md").write_text(card(manifest, remarks), encoding="utf-8")
+    (out / "flow.svg").write_text(flow_svg(manifest.flow), encoding="utf-8")
+    partial = out / f".{MANIFEST}"
+    partial.write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    partial.replace(out / MANIFEST)
+
+
+def _remove_others(out: Path, names: Collection[str]) -> None:
+    """What a killed build left half done."""
+    for folder in (out / CASES).iterdir():
+        if folder.name not in names:
+            shutil.rmtree(folder)
+    for picture in (out / SHEETS).iterdir():
+        if picture.stem not in names:
+            picture.unlink()
