@@ -27,7 +27,9 @@ def test_without_a_warm_up_it_begins_in_full() -> None:
 @pytest.mark.parametrize("kind", ["adamw", "sgd"])
 def test_head_and_attention_have_their_own_rate_and_nothing_is_left_out(kind: str) -> None:
     network = build(Architecture(layers=(1, 1, 1, 1), width=4))
-    optimiser = optimiser_for(network, Optimiser.model_validate({"kind": kind, "rate": 0.1, "head_rate": 0.2}))
+    optimiser = optimiser_for(
+        network, Optimiser.model_validate({"kind": kind, "rate": 0.1, "head_rate": 0.2})
+    )
     own = {id(value) for name, value in network.named_parameters() if "attention" in name or "fc" in name}
     body, head = optimiser.param_groups
     assert (body["lr"], head["lr"]) == (0.1, 0.2)

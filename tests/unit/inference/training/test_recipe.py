@@ -57,7 +57,9 @@ def test_each_device_needs_two_slices() -> None:
         )
 
 
-@pytest.mark.parametrize(("content", "said"), [(b"= 1", "not TOML"), (b"\xff", "not TOML"), (None, "No such")])
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"= 1", "not TOML"), (b"\xff", "not TOML"), (None, "No such")]
+)
 def test_what_is_no_recipe_is_refused(tmp_path: Path, content: bytes | None, said: str) -> None:
     path = tmp_path / "recipe.toml"
     if content is not None:

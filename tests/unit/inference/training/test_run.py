@@ -23,7 +23,10 @@ def test_the_same_recipe_goes_on_wherever_its_data_have_moved(tmp_path: Path) ->
     ("changes", "said"),
     [
         ({"seed": 4}, "seed was 3 and is 4"),
-        ({"optimiser": {"epochs": 4, "batch_size": 6, "rate": 1e-3, "head_rate": 1e-2}}, "optimiser.rate was 0.01"),
+        (
+            {"optimiser": {"epochs": 4, "batch_size": 6, "rate": 1e-3, "head_rate": 1e-2}},
+            "optimiser.rate was 0.01",
+        ),
         ({"hardware": {"threads": 2}}, "hardware.threads was 1 and is 2"),
         ({"digest": "f" * 64}, "dataset digest was 0123456789ab and is ffffffffffff"),
     ],

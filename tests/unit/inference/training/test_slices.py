@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -66,7 +64,9 @@ def test_processes_share_every_batch() -> None:
 
 
 def test_chance_differs_with_each_number() -> None:
-    drawn = {torch.rand(1, generator=chance(*numbers)).item() for numbers in ((1, 2), (2, 1), (1, 3), (1, 2, 0))}
+    drawn = {
+        torch.rand(1, generator=chance(*numbers)).item() for numbers in ((1, 2), (2, 1), (1, 3), (1, 2, 0))
+    }
     assert len(drawn) == 4
 
 

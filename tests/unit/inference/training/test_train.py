@@ -220,7 +220,9 @@ def test_a_part_without_a_class_is_refused_before_anything_is_written(folder: Pa
 
 def test_paper_mode_fits_no_decision_and_says_that_it_is_optimistic(folder: Path) -> None:
     write_dataset(folder / "paper", mode=Mode.PAPER)
-    recipe = tiny_recipe(folder, dataset=folder / "paper", decision={"threshold": "youden"}, optimiser={"epochs": 1})
+    recipe = tiny_recipe(
+        folder, dataset=folder / "paper", decision={"threshold": "youden"}, optimiser={"epochs": 1}
+    )
     card = trained(recipe).card
     assert (card.calibration, card.threshold) == (None, 0.5)
     assert any("optimistic" in limit for limit in card.limits)
@@ -255,16 +257,13 @@ def test_no_better_epoch_ends_it(folder: Path) -> None:
     assert len(epochs) == kept.number + 2 < 30
 
 
-def test_a_loss_that_is_no_number_stops_with_epoch_and_batch(folder: Path) -> None:
+def test_a_loss_that_is_no_number_stops_with_epoch_and_batch(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[Batch] = []
-    wild = {"epochs": 4, "batch_size": 6, "rate": 1.0, "head_rate": 1.0, "kind": "sgd", "weight_decay": 1.0}
-
-    def spoil(batch: Batch) -> None:
-        seen.append(batch)
-
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Diverged) as raised:
-        patch.setattr(ResNet, "head", _spoilt_after(ResNet.head, seen, 8))
-        train(tiny_recipe(folder, optimiser=wild), Watch(on_batch=spoil))
+    monkeypatch.setattr(ResNet, "head", _spoilt_after(ResNet.head, seen, 8))
+    with pytest.raises(Diverged) as raised:
+        train(tiny_recipe(folder), Watch(on_batch=seen.append))
     assert "the loss is nan in epoch 2, batch 3 of 6" in str(raised.value)
     assert "optimiser.rate" in str(raised.value)
     kept = load(folder / "out")
