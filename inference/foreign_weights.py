@@ -13,7 +13,7 @@ _NESTS = ("state_dict", "model_state_dict", "model")  # under which a checkpoint
 _WRAPPERS = ("module.", "_orig_mod.")  # before the names of a parallel and of a compiled network
 
 # What torch.load raises on a file that holds code, is damaged or no checkpoint at all.
-_UNREADABLE = (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError,
+UNREADABLE = (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError,
                AttributeError, TypeError, IndexError)  # fmt: skip
 
 
@@ -39,7 +39,7 @@ def _read(path: Path) -> object:
         if path.suffix == ".safetensors":
             return load_file(path)
         content: object = torch.load(path, map_location="cpu", weights_only=True)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise BadWeights(
             f"{path.name}: no weights that can be read safely: {type(error).__name__}"
         ) from error

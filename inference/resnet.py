@@ -8,8 +8,8 @@ import copy
 import math
 from collections.abc import Callable
 
-import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 Attention = Callable[[int], nn.Module]  # from the number of channels
 
@@ -31,10 +31,10 @@ class Bottleneck(nn.Module):
         self.downsample = _shortcut(inputs, outputs, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        out = torch.relu(self.bn1(self.conv1(x)))
-        out = torch.relu(self.bn2(self.conv2(out)))
+        out = _relu(self.bn1(self.conv1(x)), self)
+        out = _relu(self.bn2(self.conv2(out)), self)
         out = self.attention(self.bn3(self.conv3(out)))
-        return torch.relu(out + self.downsample(x))
+        return _relu(out + self.downsample(x), self)
 
 
 class ResNet(nn.Module):
@@ -65,7 +65,7 @@ class ResNet(nn.Module):
     def features(self, x: Tensor) -> Tensor:
         """Of grey images (n, 1, rows, columns), the last block's maps."""
         x = x.expand(-1, self.channels, -1, -1)
-        x = self.maxpool(torch.relu(self.bn1(self.conv1(x))))
+        x = self.maxpool(_relu(self.bn1(self.conv1(x)), self))
         maps: Tensor = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return maps
 
@@ -84,6 +84,11 @@ def grey(network: ResNet) -> ResNet:
     single.conv1.in_channels = single.channels = 1
     single.conv1.weight = nn.Parameter(network.conv1.weight.detach().sum(dim=1, keepdim=True))
     return single
+
+
+def _relu(x: Tensor, within: nn.Module) -> Tensor:
+    """In place in training, where the pass over memory counts; the service's maps are looked at, so not there."""
+    return functional.relu(x, inplace=within.training)
 
 
 def _stage(inputs: int, width: int, blocks: int, stride: int, attention: Attention) -> nn.Sequential:

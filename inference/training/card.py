@@ -116,7 +116,7 @@ def _training_data(training: Training) -> str:
     manifest, split, best = training.dataset.manifest, training.split, training.best
     train = training.cases(split.train)
     slices = sum(len(case.slice_sha256) for case in train)
-    everybody = training.cases({*split.train, *split.selection, *split.test})
+    everybody = training.cases(sorted({*split.train, *split.selection, *split.test}))
     return (
         f"{'Synthetic phantoms, no patients: ' if manifest.synthetic else ''}{manifest.name} {manifest.version}"
         f" (digest {training.dataset.digest[:12]}), split {split.name} ({manifest.split_by})."
@@ -168,4 +168,4 @@ def _counted(cases: Sequence[Case]) -> str:
 
 
 def _tally(words: Iterable[str]) -> str:
-    return ", ".join(f"{word or 'not stated'} {count}" for word, count in Counter(words).most_common())
+    return ", ".join(f"{word or 'not stated'} {count}" for word, count in sorted(Counter(words).items()))

@@ -1,6 +1,5 @@
 """All that a training needs to go on after an epoch as if it had never stopped."""
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from inference.foreign_weights import UNREADABLE
 from inference.training.durable import write_whole
 from inference.training.history import Epoch
 
@@ -51,5 +51,5 @@ def load(folder: Path) -> Checkpoint | None:
         content = torch.load(path, map_location="cpu", weights_only=True)
         history = tuple(Epoch(**epoch) for epoch in content.pop("history"))
         return Checkpoint(history=history, **content)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError, AttributeError) as error:
+    except UNREADABLE as error:
         raise BadCheckpoint(f"{path}: {type(error).__name__}; remove it to begin anew") from error

@@ -52,8 +52,8 @@ class Fitted:
 
 def fit(network: ResNet, dataset: Dataset, split: Split, recipe: Recipe, watch: Watch) -> Fitted | None:
     """Trains to the end, from the checkpoint in `recipe.out` if there is one. None in all processes but the first."""
-    with _repeatable(recipe.hardware):
-        course = _Course(network, dataset, split, recipe, watch)
+    with repeatable(recipe.hardware):
+        course = Course(network, dataset, split, recipe, watch)
         course.take_up()
         while not _over(course.history, recipe):
             course.epoch(len(course.history) + 1)
@@ -62,7 +62,16 @@ def fit(network: ResNet, dataset: Dataset, split: Split, recipe: Recipe, watch: 
     return Fitted(course.weights, kept, course.history) if kept and course.fabric.is_global_zero else None
 
 
-class _Course:
+@dataclass(frozen=True)
+class Pass:
+    """Over all training slices."""
+
+    loss: float
+    slices_per_s: float
+    waiting: float  # share of its time in which the network waited for slices
+
+
+class Course:
     """One training in this process: what changes from epoch to epoch."""
 
     def __init__(self, network: ResNet, dataset: Dataset, split: Split, recipe: Recipe, watch: Watch) -> None:
@@ -99,6 +108,10 @@ class _Course:
 
     def epoch(self, number: int) -> None:
         """All slices once, then the selection patients; durable when this returns."""
+        self._end(number, self.pass_over(number))
+
+    def pass_over(self, number: int) -> Pass:
+        """All training slices once."""
         started, waited, total = time.perf_counter(), 0.0, 0.0
         self.batches.epoch = number
         self.network.train()
@@ -107,10 +120,9 @@ class _Course:
             waited += time.perf_counter() - asked
             total += self._step(images, labels, number, k) * len(labels)
             asked = time.perf_counter()
-        trained_s = time.perf_counter() - started
-        rate = self.rates[0] * share_of_rate(float(number), self.recipe.optimiser)
+        took = time.perf_counter() - started
         seen = self.slices / self.fabric.world_size
-        self._end(number, total / seen, rate, self.slices / trained_s, waited / trained_s)
+        return Pass(total / seen, self.slices / took, waited / took)
 
     def _step(self, images: Tensor, labels: Tensor, epoch: int, k: int) -> float:
         if self.watch.stop_asked():
@@ -136,10 +148,11 @@ class _Course:
             self.watch.on_batch(Batch(epoch, k + 1, len(self.batches), value))
         return value
 
-    def _end(self, number: int, loss: float, rate: float, slices_per_s: float, waiting: float) -> None:
+    def _end(self, number: int, done: Pass) -> None:
         judged = self._judged(number) if self.fabric.is_global_zero else (0.0, 0.0)
         selection_loss, selection_auc = self.fabric.broadcast(judged)
-        epoch = Epoch(number, loss, selection_loss, selection_auc, rate, slices_per_s, waiting)
+        rate = self.rates[0] * share_of_rate(float(number), self.recipe.optimiser)
+        epoch = Epoch(number, done.loss, selection_loss, selection_auc, rate, done.slices_per_s, done.waiting)
         self.history = (*self.history, epoch)
         if best(self.history) is epoch:
             self.weights = {
@@ -215,7 +228,7 @@ def _loader(slices: Slices, batches: Batches, hardware: Hardware) -> DataLoader[
 
 
 @contextmanager
-def _repeatable(hardware: Hardware) -> Iterator[None]:
+def repeatable(hardware: Hardware) -> Iterator[None]:
     """Only algorithms that sum in the same order every time; torch's own choice comes back at the end."""
     before, threads = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS is not repeatable

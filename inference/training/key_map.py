@@ -37,7 +37,10 @@ class KeyMap(BaseModel):
             if name.startswith(old):
                 name = new + name.removeprefix(old)
         for pattern, replacement in self.pattern.items():
-            name = pattern.sub(replacement, name)
+            try:
+                name = pattern.sub(replacement, name)
+            except (re.error, IndexError) as error:
+                raise BadKeyMap(f"pattern {pattern.pattern} to {replacement}: {error}") from error
         return name
 
 

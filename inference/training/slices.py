@@ -78,7 +78,8 @@ class Batches(Sampler[list[int]]):
 
 def chance(*numbers: int) -> torch.Generator:
     """A source of random numbers for just these: seed, epoch, batch."""
-    state = np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]
+    sequence = np.random.SeedSequence(numbers, spawn_key=(len(numbers),))  # else 1, 2 is 1, 2, 0
+    state = sequence.generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(state >> np.uint64(1)))
 
 
