@@ -36,6 +36,7 @@ TRUTH, PROBABILITY = truth_of(SCORED), probabilities_of(SCORED)
 FLOW = Flow(100, (Excluded("poor image quality", 11),), (Group("test", 38, 51),))
 FULL = source(
     SUBJECTS,
+    model=Model("a model", "1", "0" * 64, statements=("Demonstration model.",)),
     flow=FLOW,
     optimistic="The test part selected the checkpoint.",
     rivals={"ResNet50": tuple(replace(each, probability=0.5) for each in SUBJECTS[:80])},
@@ -181,9 +182,7 @@ def test_the_checklist_names_all_items_and_only_places_that_are_there(page: Page
 
 
 def test_what_must_be_known_first_stands_first(folder: Path) -> None:
-    told = replace(FULL, model=Model("a", "1", "", statements=("Demonstration model.",)))
-    write_report(told, folder / "told")
-    head, _, _ = (folder / "told" / "report.html").read_text().partition("<h2")
+    head, _, _ = (folder / "report.html").read_text().partition("<h2")
     assert "no diagnosis" in head
     assert "The test part selected the checkpoint." in head
     assert "Demonstration model." in head
@@ -226,6 +225,17 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     page = Page((tmp_path / "report.html").read_text())
     assert "script" not in page.tags
     assert "".join(page.texts).count(bad) > 20
+
+
+def test_names_in_any_letters_are_kept_and_long_ones_cut_in_the_picture(tmp_path: Path) -> None:
+    named = tuple(replace(each, scanner="东软 128", kernel="k" * 99, site="a\x00b") for each in SUBJECTS)
+    write_report(source(named), tmp_path)
+    drawn = ET.parse(tmp_path / "figures" / "subgroups-1.svg")  # noqa: S314
+    texts = ["".join(text.itertext()).strip() for text in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"东软 128 (37 / 50)", f"{'k' * 29}… (37 / 50)", "ab (37 / 50)"} <= {
+        " ".join(t.split()) for t in texts
+    }
+    assert "k" * 99 in (tmp_path / "report.html").read_text()
 
 
 ODD: dict[str, Callable[[Sequence[Subject]], Sequence[Subject]]] = {
