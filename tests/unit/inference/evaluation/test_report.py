@@ -1,6 +1,7 @@
 """A report holds the numbers that others compute, needs nothing else, and is written of any patients."""
 
 import json
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -24,8 +25,10 @@ from statsmodels.stats.proportion import proportion_confint  # type: ignore[impo
 
 from inference.evaluation.chapters.checklist import items
 from inference.evaluation.flow import Excluded, Flow, Group
+from inference.evaluation.page import Part
+from inference.evaluation.pictures import pictures
 from inference.evaluation.report import write_report
-from inference.evaluation.section import Section
+from inference.evaluation.section import Figure, Section
 from inference.evaluation.source import Model, Source
 from inference.evaluation.subject import Subject, probabilities_of, truth_of
 from tests.evaluated import abstained, bare, patients, source
@@ -200,7 +203,19 @@ def test_every_picture_is_a_file_and_is_xml(folder: Path) -> None:
     ]  # fmt: skip
     for name in names:
         assert ET.parse(folder / "figures" / name).getroot().tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314
+        sizes = re.findall(r"font-size: ([\d.]+)px", (folder / "figures" / name).read_text())
+        assert all(float(size) >= 9 for size in sizes)
     assert not list(folder.rglob("*.unfinished"))
+
+
+def test_pictures_of_sections_with_one_name_are_all_kept() -> None:
+    twice = Section("Drift", figures=(Figure("", "<svg/>"), Figure("", "<svg />")))
+    found = pictures([Part("Results", (twice, twice, Section("东软", figures=twice.figures)))])
+    assert list(found) == [
+        *(f"figures/drift-{n}.svg" for n in range(1, 5)),
+        "figures/figure-1.svg",
+        "figures/figure-2.svg",
+    ]
 
 
 def test_the_same_source_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
