@@ -3,7 +3,6 @@
 import json
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -29,8 +28,8 @@ from inference.evaluation.page import Part
 from inference.evaluation.pictures import pictures
 from inference.evaluation.report import write_report
 from inference.evaluation.section import Figure, Section
-from inference.evaluation.source import Model, Source
-from inference.evaluation.subject import Subject, probabilities_of, truth_of
+from inference.evaluation.source import Model
+from inference.evaluation.subject import probabilities_of, truth_of
 from tests.evaluated import abstained, bare, patients, source
 
 SUBJECTS = tuple(abstained(each) if n in {3, 60} else each for n, each in enumerate(patients(1)))
@@ -253,33 +252,31 @@ def test_names_in_any_letters_are_kept_and_long_ones_cut_in_the_picture(tmp_path
     assert "k" * 99 in (tmp_path / "report.html").read_text()
 
 
-ODD: dict[str, Callable[[Sequence[Subject]], Sequence[Subject]]] = {
-    "nobody": lambda _: (),
-    "one patient": lambda all_: all_[:1],
-    "no positives": lambda all_: all_[38:],
-    "no negatives": lambda all_: all_[:38],
-    "one of each class": lambda all_: (all_[0], all_[50]),
-    "all abstained": lambda all_: tuple(map(abstained, all_)),
-    "nothing known": lambda all_: tuple(map(bare, all_)),
-    "equal probabilities": lambda all_: tuple(replace(each, probability=0.5) for each in all_),
-    "certain and right": lambda all_: tuple(replace(each, probability=float(each.positive)) for each in all_),
+WHOLE = patients(1)
+BARE = tuple(map(bare, WHOLE))
+ODD = {
+    "nobody": (),
+    "one patient": WHOLE[:1],
+    "no positives": WHOLE[38:],
+    "no negatives": BARE[:38],
+    "one of each class": (BARE[0], BARE[50]),
+    "all abstained": tuple(map(abstained, WHOLE)),
+    "nothing known": BARE,
+    "equal probabilities": tuple(replace(each, probability=0.5) for each in BARE),
+    "certain and right": tuple(replace(each, probability=float(each.positive)) for each in BARE),
 }
 
 
 @pytest.mark.parametrize("name", ODD)
 def test_a_report_is_written_of_any_patients(name: str, tmp_path: Path) -> None:
-    whole = patients(1)
-    told: Source = source(
-        tuple(ODD[name](whole)),
-        rivals={"other patients": tuple(replace(each, name=each.name[1:]) for each in whole)},
-    )
-    write_report(told, tmp_path)
+    others = tuple(replace(each, name=each.name[1:]) for each in BARE)
+    write_report(source(ODD[name], rivals={"other patients": others}), tmp_path)
     assert Page((tmp_path / "report.html").read_text()).headings[-1] == "TRIPOD+AI checklist"
     json.loads((tmp_path / "report.json").read_text(), parse_constant=pytest.fail)
 
 
 def test_what_one_class_does_not_tell_is_said(tmp_path: Path) -> None:
-    write_report(source(patients(1)[38:]), tmp_path)
+    write_report(source(BARE[38:]), tmp_path)
     found = json.loads((tmp_path / "report.json").read_text())["results"]
     reason = {"not_computable": "no positive patient among 51"}
     assert found["performance"]["auc"] == found["roc"] == found["recalibration"] == reason
