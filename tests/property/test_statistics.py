@@ -51,7 +51,7 @@ def test_accuracy_and_f1_are_their_definitions(a: int, b: int, c: int, d: int) -
         else computed(value).value == (a + c) / counts.patients
     )
     if a == 0:
-        assert f1(counts) == (0.0 if b + d else NotComputable("no patients that are or read positive"))
+        assert f1(counts) == (0.0 if d else NotComputable("no positive patients"))
         return
     precision, recall = a / (a + b), a / (a + d)
     assert computed(f1(counts)) == pytest.approx(2 * precision * recall / (precision + recall), abs=1e-12)
