@@ -67,7 +67,7 @@ def negative_predictive_value(counts: Counts) -> Figure:
 
 def f1(counts: Counts) -> Number:
     """The harmonic mean of sensitivity and positive predictive value; no share of patients, so no Wilson interval."""
+    if counts.positive == 0:  # no sensitivity
+        return NotComputable("no positive patients")
     wrong = counts.false_positive + counts.false_negative
-    if counts.true_positive + wrong == 0:
-        return NotComputable("no patients that are or read positive")
     return 2 * counts.true_positive / (2 * counts.true_positive + wrong)

@@ -1,5 +1,7 @@
 """Percentile intervals over resamples of patients (Efron 1979), for figures that are no share of patients."""
 
+from dataclasses import astuple
+
 import numpy as np
 
 from inference.evaluation.calibration import brier
@@ -12,18 +14,16 @@ _AT_ONCE = 1_000_000  # patients drawn
 
 
 def f1_interval(counts: Counts, *, rng: np.random.Generator, resamples: int = RESAMPLES) -> Figure:
-    """F1; drawing patients is drawing the four cells. Resamples without a patient that is or reads positive drop."""
+    """F1; drawing patients is drawing the four cells. Resamples without a positive patient do not count."""
     value = f1(counts)
     if isinstance(value, NotComputable):
         return value
-    cells = np.array(
-        [counts.true_positive, counts.false_positive + counts.false_negative, counts.true_negative]
-    )
-    right, wrong, _ = rng.multinomial(counts.patients, cells / counts.patients, size=resamples).T
-    defined = right + wrong > 0
-    if not defined.any():
-        return NotComputable(f"no patients that are or read positive in all of {resamples} resamples")
-    return _percentiles(value, 2 * right[defined] / (2 * right[defined] + wrong[defined]))
+    cells = np.array(astuple(counts))  # true positive, false positive, true negative, false negative
+    found, alarmed, _, missed = rng.multinomial(counts.patients, cells / counts.patients, size=resamples).T
+    kept = found + missed > 0
+    if not kept.any():
+        return NotComputable(f"no positive patients in all of {resamples} resamples")
+    return _percentiles(value, (2 * found / np.maximum(2 * found + alarmed + missed, 1))[kept])
 
 
 def brier_interval(

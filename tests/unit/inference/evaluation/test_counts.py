@@ -35,9 +35,10 @@ def test_a_share_of_nobody_has_a_reason() -> None:
     assert specificity(nobody) == NotComputable("no negative patients")
     assert positive_predictive_value(nobody) == NotComputable("no patients that read positive")
     assert negative_predictive_value(nobody) == NotComputable("no patients that read negative")
-    assert f1(nobody) == NotComputable("no patients that are or read positive")
+    assert f1(nobody) == NotComputable("no positive patients")
     assert f1(Counts(0, 0, 5, 0)) == f1(nobody)
-    assert f1(Counts(0, 1, 5, 0)) == 0.0
+    assert f1(Counts(0, 1, 5, 0)) == f1(nobody)
+    assert f1(Counts(0, 0, 5, 1)) == 0.0
 
 
 def test_who_cannot_go_on_without_a_figure_is_told_the_reason() -> None:

@@ -1,8 +1,8 @@
 """A report holds the numbers that others compute, needs nothing else, and is written of any patients."""
 
 import json
+import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -24,10 +24,12 @@ from statsmodels.stats.proportion import proportion_confint  # type: ignore[impo
 
 from inference.evaluation.chapters.checklist import items
 from inference.evaluation.flow import Excluded, Flow, Group
+from inference.evaluation.page import Part
+from inference.evaluation.pictures import pictures
 from inference.evaluation.report import write_report
-from inference.evaluation.section import Section
-from inference.evaluation.source import Model, Source
-from inference.evaluation.subject import Subject, probabilities_of, truth_of
+from inference.evaluation.section import Figure, Section
+from inference.evaluation.source import Model
+from inference.evaluation.subject import probabilities_of, truth_of
 from tests.evaluated import abstained, bare, patients, source
 
 SUBJECTS = tuple(abstained(each) if n in {3, 60} else each for n, each in enumerate(patients(1)))
@@ -36,6 +38,7 @@ TRUTH, PROBABILITY = truth_of(SCORED), probabilities_of(SCORED)
 FLOW = Flow(100, (Excluded("poor image quality", 11),), (Group("test", 38, 51),))
 FULL = source(
     SUBJECTS,
+    model=Model("a model", "1", "0" * 64, statements=("Demonstration model.",)),
     flow=FLOW,
     optimistic="The test part selected the checkpoint.",
     rivals={"ResNet50": tuple(replace(each, probability=0.5) for each in SUBJECTS[:80])},
@@ -181,9 +184,7 @@ def test_the_checklist_names_all_items_and_only_places_that_are_there(page: Page
 
 
 def test_what_must_be_known_first_stands_first(folder: Path) -> None:
-    told = replace(FULL, model=Model("a", "1", "", statements=("Demonstration model.",)))
-    write_report(told, folder / "told")
-    head, _, _ = (folder / "told" / "report.html").read_text().partition("<h2")
+    head, _, _ = (folder / "report.html").read_text().partition("<h2")
     assert "no diagnosis" in head
     assert "The test part selected the checkpoint." in head
     assert "Demonstration model." in head
@@ -201,7 +202,19 @@ def test_every_picture_is_a_file_and_is_xml(folder: Path) -> None:
     ]  # fmt: skip
     for name in names:
         assert ET.parse(folder / "figures" / name).getroot().tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314
+        sizes = re.findall(r"font-size: ([\d.]+)px", (folder / "figures" / name).read_text())
+        assert all(float(size) >= 9 for size in sizes)
     assert not list(folder.rglob("*.unfinished"))
+
+
+def test_pictures_of_sections_with_one_name_are_all_kept() -> None:
+    twice = Section("Drift", figures=(Figure("", "<svg/>"), Figure("", "<svg />")))
+    found = pictures([Part("Results", (twice, twice, Section("东软", figures=twice.figures)))])
+    assert list(found) == [
+        *(f"figures/drift-{n}.svg" for n in range(1, 5)),
+        "figures/figure-1.svg",
+        "figures/figure-2.svg",
+    ]
 
 
 def test_the_same_source_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
@@ -228,33 +241,42 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     assert "".join(page.texts).count(bad) > 20
 
 
-ODD: dict[str, Callable[[Sequence[Subject]], Sequence[Subject]]] = {
-    "nobody": lambda _: (),
-    "one patient": lambda all_: all_[:1],
-    "no positives": lambda all_: all_[38:],
-    "no negatives": lambda all_: all_[:38],
-    "one of each class": lambda all_: (all_[0], all_[50]),
-    "all abstained": lambda all_: tuple(map(abstained, all_)),
-    "nothing known": lambda all_: tuple(map(bare, all_)),
-    "equal probabilities": lambda all_: tuple(replace(each, probability=0.5) for each in all_),
-    "certain and right": lambda all_: tuple(replace(each, probability=float(each.positive)) for each in all_),
+def test_names_in_any_letters_are_kept_and_long_ones_cut_in_the_picture(tmp_path: Path) -> None:
+    named = tuple(replace(each, scanner="东软 128", kernel="k" * 99, site="a\x00b") for each in SUBJECTS)
+    write_report(source(named), tmp_path)
+    drawn = ET.parse(tmp_path / "figures" / "subgroups-1.svg")  # noqa: S314
+    texts = ["".join(text.itertext()).strip() for text in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"东软 128 (37 / 50)", f"{'k' * 29}… (37 / 50)", "ab (37 / 50)"} <= {
+        " ".join(t.split()) for t in texts
+    }
+    assert "k" * 99 in (tmp_path / "report.html").read_text()
+
+
+WHOLE = patients(1)
+BARE = tuple(map(bare, WHOLE))
+ODD = {
+    "nobody": (),
+    "one patient": WHOLE[:1],
+    "no positives": WHOLE[38:],
+    "no negatives": BARE[:38],
+    "one of each class": (BARE[0], BARE[50]),
+    "all abstained": tuple(map(abstained, WHOLE)),
+    "nothing known": BARE,
+    "equal probabilities": tuple(replace(each, probability=0.5) for each in BARE),
+    "certain and right": tuple(replace(each, probability=float(each.positive)) for each in BARE),
 }
 
 
 @pytest.mark.parametrize("name", ODD)
 def test_a_report_is_written_of_any_patients(name: str, tmp_path: Path) -> None:
-    whole = patients(1)
-    told: Source = source(
-        tuple(ODD[name](whole)),
-        rivals={"other patients": tuple(replace(each, name=each.name[1:]) for each in whole)},
-    )
-    write_report(told, tmp_path)
+    others = tuple(replace(each, name=each.name[1:]) for each in BARE)
+    write_report(source(ODD[name], rivals={"other patients": others}), tmp_path)
     assert Page((tmp_path / "report.html").read_text()).headings[-1] == "TRIPOD+AI checklist"
     json.loads((tmp_path / "report.json").read_text(), parse_constant=pytest.fail)
 
 
 def test_what_one_class_does_not_tell_is_said(tmp_path: Path) -> None:
-    write_report(source(patients(1)[38:]), tmp_path)
+    write_report(source(BARE[38:]), tmp_path)
     found = json.loads((tmp_path / "report.json").read_text())["results"]
     reason = {"not_computable": "no positive patient among 51"}
     assert found["performance"]["auc"] == found["roc"] == found["recalibration"] == reason
