@@ -58,9 +58,9 @@ class Preprocessing(_Part):
             "black outside the lungs" if self.outside_lungs == "zero" else "what is outside the lungs is kept"
         )
         return (
-            f"slices of {self.slice_thickness_mm:g} mm, {self.size} x {self.size} pixels of {self.pixel_mm:g} mm"
+            f"Slices of {self.slice_thickness_mm:g} mm, {self.size} x {self.size} pixels of {self.pixel_mm:g} mm"
             f" around the lungs, window level {self.window_level_hu:g} HU and width {self.window_width_hu:g} HU;"
-            f" {outside}"
+            f" {outside}."
         )
 
 
