@@ -198,6 +198,7 @@ class ReleaseTime(StrEnum):
 class Release(Section):
     """What leaves the node, by the way the slices were found, and when."""
 
+    shadow: bool = False  # analyse and keep: nothing is sent, whatever the rest says
     annotated: ReleaseLevel = ReleaseLevel.SCORE
     automatic: ReleaseLevel = ReleaseLevel.SCORE
     none: ReleaseLevel = ReleaseLevel.SCORE

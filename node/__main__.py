@@ -32,12 +32,15 @@ from node.commission import commission as run_commission
 from node.commission import destination_named
 from node.commission_patient import way
 from node.commission_record import Site
+from node.config_option import ConfigOption
 from node.demo import DemoFailed, demonstrate
 from node.interventions import CannotIntervene
 from node.logs import log_uncaught, start_logging
 from node.outbound import BadPeer, addressed, echo_peer, send_path
 from node.processes import end_within, stop_with, worker_process
 from node.receivers import ReceiverFailed, say_ready, stop_with_node, told_settings
+from node.research import truth
+from node.research.truth_table import BadTruthTable
 
 cli = typer.Typer(
     help="Scores lung nodules on chest CT beside a PACS. For research; not a medical device.",
@@ -47,10 +50,6 @@ cli = typer.Typer(
 )
 screen = Console(highlight=False, markup=False, soft_wrap=True)
 
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", help="TOML file. Default: SEDAS_NODE_CONFIG, else /etc/sedas-node/config.toml."),
-]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PeerArgument = Annotated[str, typer.Argument(metavar="PEER", help="AET@HOST:PORT, or a destination's name.")]
 CallingOption = Annotated[
@@ -61,7 +60,7 @@ JobArgument = Annotated[int, typer.Argument(metavar="JOB", help="Its number in `
 
 
 COMPLAINTS = (
-    BadBundle, BadConfig, BadHeadFile, BadPeer, CannotIntervene, DatabaseUnusable, DemoFailed, NotAnalysable, OSError,
+    BadBundle, BadConfig, BadHeadFile, BadPeer, BadTruthTable, CannotIntervene, DatabaseUnusable, DemoFailed, NotAnalysable, OSError,
     ReceiverFailed,    OtherAuditKey,
 )  # fmt: skip
 """What a person can mend: one line on stderr and exit code 2, not a traceback."""
@@ -211,6 +210,8 @@ def commission(
     settings = load(config)
     start_logging()
     to = destination_named(settings, destination)
+    if test_patient:
+        interventions.refuse_in_shadow(settings.release)
     site = Site(to, settings, app.open_existing(settings), app.now)
     record = out or Path(f"commission-{to.name}-{app.now():%Y-%m-%d}.html")
     with TemporaryDirectory() as folder:
@@ -236,6 +237,7 @@ def retry(job: JobArgument, config: ConfigOption = None) -> None:
 def release(job: JobArgument, config: ConfigOption = None) -> None:
     """Send the results of a HELD job to the destinations."""
     settings = load(config)
+    interventions.refuse_in_shadow(settings.release)
     sessions = app.open_existing(settings)
     interventions.release_job(sessions, job, settings.storage, settings.delivery, now=app.now())
 
@@ -333,6 +335,9 @@ def audit(
     listing.print_verdict(verdict, len(heads), screen, as_json=as_json)
     if verdict.faults:
         raise typer.Exit(1)
+
+
+cli.add_typer(truth.cli, name="truth")
 
 
 def main() -> None:

@@ -48,6 +48,7 @@ from node.readiness import Listens, Readiness
 from node.receivers import receivers
 from node.receiving import receiving, reception
 from node.reconcile import reconcile
+from node.release import SHADOW
 from node.retention import delete_expendable
 from node.syslog import Repository
 from node.tick_times import TickTimes
@@ -188,6 +189,7 @@ def worker(settings: Settings, stop: threading.Event) -> Iterator[Worker]:
             _announced(),
             _abandoned_after(stop, execute.abandon),
         ):
+            _name_shadow(settings)
             yield Worker(name, sessions, execute, settings, now)
     finally:
         execute.close()
@@ -242,6 +244,7 @@ def running(settings: Settings, workers: WorkerProcess | None = None) -> Iterato
 @contextmanager
 def _listening(settings: Settings, sessions: Sessions, workers: WorkerProcess | None) -> Iterator[int]:
     times, listens_on = TickTimes(), Listens()
+    _name_shadow(settings)
     with (
         _noted(sessions, f"node {socket.gethostname()}-{os.getpid()}"),
         answering(settings.http, _pages(settings, sessions, times, listens_on)),
@@ -254,6 +257,11 @@ def _listening(settings: Settings, sessions: Sessions, workers: WorkerProcess | 
         log.info("listening", extra={"ae_title": settings.listener.ae_title, "port": port, "tls": secured})
         with _announced():
             yield port
+
+
+def _name_shadow(settings: Settings) -> None:
+    if settings.release.shadow:
+        log.warning("shadow mode", extra={"reason": SHADOW})
 
 
 @contextmanager
@@ -335,7 +343,7 @@ def _ticks(
         "quarantine": (old_quarantine, PRUNING_S),
         "retention": (old_images, RETENTION_S),
     }
-    for to in recipients:
+    for to in () if settings.release.shadow else recipients:
         every[f"delivery to {to.name}"] = (partial(delivery, to, destination(settings, to)), rules.delivery_s)
     if workers is not None:
         every["worker"] = (workers.ensure, rules.leases_s)

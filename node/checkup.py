@@ -16,6 +16,7 @@ from dicom_out.outcome import Outcome
 from dicom_out.scu import echo
 from inference.bundle import BadBundle
 from node import app
+from node.release import SHADOW
 from node.syslog import Repository
 from node.tls import peer_of, server_context
 from node.watermark import NoRoom, Watermark
@@ -36,6 +37,8 @@ def checkup(settings: Settings, screen: Console) -> bool:
         "database": partial(_database, settings),
         "models": partial(_models, settings),
     }
+    if settings.release.shadow:
+        parts["release"] = lambda: SHADOW
     if settings.listener.tls is not None:
         parts["TLS"] = partial(_certificate, settings.listener.tls)
     for destination in settings.delivery.destinations:

@@ -47,6 +47,8 @@ class Metrics(Collector):
             ("version", "python"),
             {(version("sedas-node"), ".".join(map(str, sys.version_info[:3]))): 1},
         )
+        shadow = self.settings.release.shadow
+        yield _gauge("shadow_mode", "1: the node sends nothing (release.shadow); 0: it delivers.", shadow)
         yield from _ticks(self.times)
         yield _gauge(
             "disk_free_bytes",

@@ -7,7 +7,12 @@ from db.states import Event
 from inference.findings import Analysis, SlicePolicy
 
 
+SHADOW = "shadow mode (release.shadow): results stay here and nothing is sent"
+
+
 def level(rules: Release, policy: SlicePolicy) -> ReleaseLevel:
+    if rules.shadow:
+        return ReleaseLevel.SHADOW
     match policy:
         case SlicePolicy.ANNOTATED:
             return rules.annotated

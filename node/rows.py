@@ -8,7 +8,7 @@ from node.steps import Outcome
 
 
 def result_row(job: Job, outcome: Outcome, outbox: Path) -> Result:
-    found = outcome.analysis
+    found, images = outcome.analysis, outcome.acquisition
     return Result(
         job_id=job.id,
         digest=outcome.digest,
@@ -27,6 +27,14 @@ def result_row(job: Job, outcome: Outcome, outbox: Path) -> Result:
         segmenter_version=found.segmenter.version,
         segmenter_digest=found.segmenter.digest,
         seconds=outcome.total_s,
+        age_years=images.age_years,
+        sex=images.sex,
+        acquired_month=images.month,
+        manufacturer=images.manufacturer,
+        scanner_model=images.scanner_model,
+        kernel=images.kernel,
+        slice_thickness_mm=images.slice_thickness_mm,
+        site=images.site,
         targets=_targets(found),
         slices=[
             SliceScore(

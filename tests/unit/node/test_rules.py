@@ -28,6 +28,14 @@ def test_each_slice_policy_has_its_release_level(policy: SlicePolicy) -> None:
     assert next_event(rules, policy, leaves=True) is Event.RESULTS_KEPT
 
 
+@pytest.mark.parametrize("policy", SlicePolicy)
+@pytest.mark.parametrize("when", ReleaseTime)
+def test_in_shadow_mode_nothing_leaves_whatever_the_rest_says(policy: SlicePolicy, when: ReleaseTime) -> None:
+    rules = Release(shadow=True, when=when)
+    assert level(rules, policy) is ReleaseLevel.SHADOW
+    assert next_event(rules, policy, leaves=True) is Event.RESULTS_KEPT
+
+
 @pytest.mark.parametrize(
     ("when", "policy", "event"),
     [
