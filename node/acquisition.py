@@ -11,6 +11,7 @@ from node.attributes import age_in_years, number, texts
 
 _SEXES = frozenset({"F", "M", "O"})  # PS3.3 C.7.1.1
 _DATES = ("AcquisitionDate", "SeriesDate", "StudyDate")
+_OLDEST = 90  # years: who is older could be known by it
 _LONGEST = 64  # characters of LO (PS3.5 6.2); what is longer is cut
 
 
@@ -18,7 +19,7 @@ _LONGEST = 64  # characters of LO (PS3.5 6.2); what is longer is cut
 class Acquisition:
     """What the images do not say, or say in no form of the standard, is None."""
 
-    age_years: int | None  # whole years
+    age_years: int | None  # 90: or older
     sex: str | None  # F, M or O
     month: str | None  # yyyy-mm
     manufacturer: str | None
@@ -34,7 +35,7 @@ def acquisition_of(headers: Sequence[Dataset]) -> Acquisition:
     age = age_in_years(ds)
     sex = _word(ds, "PatientSex")
     return Acquisition(
-        age_years=None if age is None else int(age),
+        age_years=None if age is None else min(int(age), _OLDEST),
         sex=sex if sex in _SEXES else None,
         month=_month(ds),
         manufacturer=_word(ds, "Manufacturer"),

@@ -44,6 +44,10 @@ def test_what_the_headers_do_not_say_is_unknown(attributes: dict[str, object], f
     assert getattr(acquisition_of(_headers(**attributes)), fact) is None
 
 
+def test_the_oldest_are_one_group() -> None:
+    assert acquisition_of(_headers(PatientAge="097Y")).age_years == 90
+
+
 def test_the_order_of_the_files_does_not_matter() -> None:
     headers = ct_headers(3)
     headers[1].ManufacturerModelName = "Two"
