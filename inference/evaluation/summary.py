@@ -5,19 +5,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.evaluation.calibration import brier
 from inference.evaluation.counts import (
     Counts,
     accuracy,
     counted,
-    f1,
     negative_predictive_value,
     positive_predictive_value,
     sensitivity,
     specificity,
 )
+from inference.evaluation.delong import DeLong, delong
 from inference.evaluation.discrimination import RESAMPLES, Bootstrap, bootstrap
-from inference.evaluation.estimate import Figure, NotComputable, Number
+from inference.evaluation.estimate import Figure, NotComputable
+from inference.evaluation.resampled import brier_interval, f1_interval
 from inference.evaluation.sample import Scores, Truth
 
 
@@ -25,13 +25,14 @@ from inference.evaluation.sample import Scores, Truth
 class Summary:
     counts: Counts
     auc: Bootstrap | NotComputable
+    delong: DeLong | NotComputable
     accuracy: Figure
     sensitivity: Figure
     specificity: Figure
     positive_predictive_value: Figure
     negative_predictive_value: Figure
-    f1: Number
-    brier: Number
+    f1: Figure
+    brier: Figure
 
 
 def summary(
@@ -39,16 +40,21 @@ def summary(
 ) -> Summary:
     """Each figure or why there is none: of patients of one class those remain that need no other."""
     counts = counted(truth, probability, threshold)
+
+    def rng() -> np.random.Generator:
+        return np.random.default_rng(seed)
+
     return Summary(
         counts=counts,
-        auc=bootstrap(truth, probability, rng=np.random.default_rng(seed), resamples=resamples),
+        auc=bootstrap(truth, probability, rng=rng(), resamples=resamples),
+        delong=delong(truth, probability),
         accuracy=accuracy(counts),
         sensitivity=sensitivity(counts),
         specificity=specificity(counts),
         positive_predictive_value=positive_predictive_value(counts),
         negative_predictive_value=negative_predictive_value(counts),
-        f1=f1(counts),
-        brier=brier(truth, probability),
+        f1=f1_interval(counts, rng=rng(), resamples=resamples),
+        brier=brier_interval(truth, probability, rng=rng(), resamples=resamples),
     )
 
 
