@@ -40,7 +40,10 @@ from node.outbound import BadPeer, addressed, echo_peer, send_path
 from node.processes import end_within, stop_with, worker_process
 from node.receivers import ReceiverFailed, say_ready, stop_with_node, told_settings
 from node.research import truth
+from node.research.selection import CannotValidate
+from node.research.subgroup import BadSubgroup
 from node.research.truth_table import BadTruthTable
+from node.research.validate import validate
 
 cli = typer.Typer(
     help="Scores lung nodules on chest CT beside a PACS. For research; not a medical device.",
@@ -60,7 +63,7 @@ JobArgument = Annotated[int, typer.Argument(metavar="JOB", help="Its number in `
 
 
 COMPLAINTS = (
-    BadBundle, BadConfig, BadHeadFile, BadPeer, BadTruthTable, CannotIntervene, DatabaseUnusable, DemoFailed, NotAnalysable, OSError,
+    BadBundle, BadConfig, BadHeadFile, BadPeer, BadSubgroup, BadTruthTable, CannotIntervene, CannotValidate, DatabaseUnusable, DemoFailed, NotAnalysable, OSError,
     ReceiverFailed,    OtherAuditKey,
 )  # fmt: skip
 """What a person can mend: one line on stderr and exit code 2, not a traceback."""
@@ -338,6 +341,7 @@ def audit(
 
 
 cli.add_typer(truth.cli, name="truth")
+cli.command()(validate)
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ from config.settings import Delivery, Release, ReleaseLevel, ReleaseTime
 from db.states import Event
 from inference.findings import Analysis, SlicePolicy
 
-
 SHADOW = "shadow mode (release.shadow): results stay here and nothing is sent"
 
 

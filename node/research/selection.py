@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 
 from db.models import Result, Truth
@@ -26,7 +27,20 @@ class Policy(StrEnum):
     ALL = "all"
 
     def takes(self, result: Result) -> bool:
-        return self is Policy.ALL or result.slice_policy == self.value
+        by_a_person = result.slice_policy == SlicePolicy.ANNOTATED
+        return self is Policy.ALL or by_a_person == (self is Policy.ANNOTATED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a person asks for."""
+
+    since: datetime | None = None  # studies received from then
+    until: datetime | None = None  # and before then
+    model: str | None = None  # the first digits of its bundle's digest; None: the only one there is
+    against: str | None = None  # likewise, of a second model
+    policy: Policy = Policy.ANNOTATED
+    subgroup: tuple[str, ...] = ()  # conditions, in words
 
 
 @dataclass(frozen=True)
@@ -39,12 +53,16 @@ class Case:
 
 @dataclass(frozen=True)
 class Selected:
-    cases: tuple[Case, ...]
+    cases: tuple[Case, ...]  # with a number or without
     flow: Flow
 
     @property
     def subjects(self) -> tuple[Subject, ...]:
         return tuple(case.subject for case in self.cases)
+
+    @property
+    def scored(self) -> tuple[Subject, ...]:
+        return tuple(subject for subject in self.subjects if subject.probability is not None)
 
 
 @dataclass(frozen=True)
@@ -58,16 +76,17 @@ _WITHOUT_RESULT = {
     State.REJECTED: "refused as not analysable",
     State.FAILED: "analysis failed",
 }
-_UNDER_WAY = "no result yet"
 _WITHDRAWN = "result withdrawn"
+_UNDER_WAY = "no result yet"
 _OTHER_MODEL = "result of another model only"
-_NO_TARGET = "no target found"
-_OTHER_POLICY = "slices found in another way"
-_ABSTAINED = "no number given, for the quality of the images"
+_OTHER_POLICY = {
+    Policy.ANNOTATED: "slices not marked by a person",
+    Policy.AUTOMATIC: "slices marked by a person",
+}
+_ABSTAINED = "no number given, and truth not known"
 _NO_TRUTH = "truth not known"
 _ORDER = (
-    *_WITHOUT_RESULT.values(), _WITHDRAWN, _UNDER_WAY, _OTHER_MODEL, _NO_TARGET, _OTHER_POLICY, _ABSTAINED,
-    _NO_TRUTH,
+    *_WITHOUT_RESULT.values(), _WITHDRAWN, _UNDER_WAY, _OTHER_MODEL, *_OTHER_POLICY.values(), _ABSTAINED, _NO_TRUTH,
 )  # fmt: skip
 
 
@@ -76,9 +95,8 @@ def models(studies: Sequence[Study]) -> Counter[str]:
     return Counter(digest for study in studies for digest in {r.classifier_digest for r in study.results})
 
 
-def model_named(studies: Sequence[Study], beginning: str | None, option: str) -> str:
+def model_named(found: Counter[str], beginning: str | None, option: str) -> str:
     """The one model whose digest begins like this; without a beginning the only one there is."""
-    found = models(studies)
     fitting = [digest for digest in found if digest.startswith(beginning or "")]
     if len(fitting) == 1:
         return fitting[0]
@@ -95,33 +113,30 @@ def newest(study: Study, model: str) -> Result | None:
 
 def select(studies: Sequence[Study], truths: Mapping[str, Truth], rules: Rules) -> Selected:
     """Every study is counted once: among the included, or for the first reason against it."""
-    cases, against = [], Counter[str]()
+    cases: list[Case] = []
+    against = Counter[str]()
     for study in studies:
-        result, truth = newest(study, rules.model), truths.get(study.study_instance_uid)
-        reason = _why_not(study, result, truth, rules.policy)
-        if reason is not None or result is None or truth is None:
-            against[reason or _NO_TRUTH] += 1
-            continue
-        subject = subject_of(study.study_instance_uid, result, truth)
-        unmet = next((str(c) for c in rules.conditions if not c(subject)), None)
-        if unmet is None:
-            cases.append(Case(subject, result))
+        verdict = _judged(study, truths.get(study.study_instance_uid), rules)
+        if isinstance(verdict, Case):
+            cases.append(verdict)
         else:
-            against[f"not known to be in {unmet}"] += 1
+            against[verdict] += 1
     kept = _in_periods(cases)
-    return Selected(kept, Flow(len(studies), tuple(_excluded(against)), (_group(kept),)))
+    return Selected(kept, Flow(len(studies), tuple(_excluded(against)), tuple(_groups(kept))))
 
 
-def _why_not(study: Study, result: Result | None, truth: Truth | None, policy: Policy) -> str | None:
+def _judged(study: Study, truth: Truth | None, rules: Rules) -> Case | str:
+    """The case, or why it is none."""
+    result = newest(study, rules.model)
     if result is None:
         return _why_no_result(study)
-    if result.slice_policy == SlicePolicy.NONE:
-        return _NO_TARGET
-    if not policy.takes(result):
-        return _OTHER_POLICY
-    if result.probability is None:
-        return _ABSTAINED
-    return _NO_TRUTH if truth is None else None
+    if not rules.policy.takes(result):
+        return _OTHER_POLICY[rules.policy]
+    if truth is None:
+        return _ABSTAINED if result.probability is None else _NO_TRUTH
+    subject = subject_of(study.study_instance_uid, result, truth)
+    unmet = next((condition for condition in rules.conditions if not condition(subject)), None)
+    return Case(subject, result) if unmet is None else f"not known to have {unmet}"
 
 
 def _why_no_result(study: Study) -> str:
@@ -138,9 +153,13 @@ def _excluded(against: Counter[str]) -> Iterator[Excluded]:
             yield Excluded(reason, against[reason])
 
 
-def _group(cases: Sequence[Case]) -> Group:
-    positive = sum(case.subject.positive for case in cases)
-    return Group("included", positive, len(cases) - positive)
+def _groups(cases: Sequence[Case]) -> Iterator[Group]:
+    """Those without a number are in the cohort and in no figure."""
+    for name, has_number in (("scored", True), ("no number given", False)):
+        members = [c for c in cases if (c.subject.probability is not None) is has_number]
+        positive = sum(case.subject.positive for case in members)
+        if members or has_number:
+            yield Group(name, positive, len(members) - positive)
 
 
 def subject_of(study_instance_uid: str, result: Result, truth: Truth) -> Subject:

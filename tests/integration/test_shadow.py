@@ -9,8 +9,9 @@ from sqlalchemy import select
 
 from db.models import Delivery, DeliveryState, Job, Result
 from db.states import State
+from dicom_out.association import Peer
 from dicom_out.outcome import Outcome
-from dicom_out.scu import Peer, send_files
+from dicom_out.scu import send_files
 from inference.phantom import LesionKind, write_study
 from tests.nodes import Node, recording_pacs, running_node, write_config
 from tests.peers import free_port, wait_for

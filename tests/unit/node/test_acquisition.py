@@ -21,7 +21,9 @@ def test_the_facts_of_a_series_are_those_of_its_headers() -> None:
     headers = _headers(
         PatientAge="", ManufacturerModelName="One", ConvolutionKernel=["Br60", "3"], InstitutionName="Ward"
     )
-    assert acquisition_of(headers) == Acquisition(65, "F", "2026-11", "Phantom", "One", "Br60\\3", 5.0, "Ward")
+    assert acquisition_of(headers) == Acquisition(
+        65, "F", "2026-11", "Phantom", "One", "Br60\\3", 5.0, "Ward"
+    )
 
 
 def test_no_name_no_identifier_and_no_day_is_kept() -> None:

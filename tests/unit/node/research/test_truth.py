@@ -41,7 +41,10 @@ def test_statements_are_kept_whether_their_study_is_here_or_not(
         jobs.image_arrived(session, "1.2.2", now=now)
         session.add(result(job.id))
     file = _table(
-        tmp_path, "1.2.1,PIMA,histology,2026-02-03,31.5,RUL,yes", "1.2.2,IPN,,,,,", "1.2.3,IPN,follow_up,,,,no"
+        tmp_path,
+        "1.2.1,PIMA,histology,2026-02-03,31.5,RUL,yes",
+        "1.2.2,IPN,,,,,",
+        "1.2.3,IPN,follow_up,,,,no",
     )
     assert import_table(sessions, file, replace=False, now=now) == Imported(3, 0, 0, (4,), (3,))
     assert _standing(sessions) == {
