@@ -43,7 +43,7 @@ SCANNER = Aspect("scanner", lambda subject: subject.scanner)
 KERNEL = Aspect("kernel", lambda subject: subject.kernel)
 THICKNESS = Aspect("slice thickness", _thickness)
 HARD = Aspect("hard cases", lambda subject: _HARD[subject.hard])
-CONFIRMED = Aspect("confirmed by", lambda subject: subject.confirmed_by)
+CONFIRMED = Aspect("confirmed by", lambda subject: subject.confirmed_by.replace("_", " "))
 
 OF_SUBGROUPS = (SIZE, PERIOD, SEX, AGE, SITE, SCANNER, KERNEL, THICKNESS, HARD)
 OF_COHORT = (SEX, LOBE, PERIOD, SITE, SCANNER, KERNEL, THICKNESS, HARD, CONFIRMED)

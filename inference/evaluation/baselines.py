@@ -9,6 +9,7 @@ from inference.evaluation.by_class import ByClass, of_truth
 from inference.evaluation.delong import Comparison, compared
 from inference.evaluation.discrimination import Bootstrap, bootstrap
 from inference.evaluation.estimate import NotComputable
+from inference.evaluation.roc import RocPoint, roc
 from inference.evaluation.subject import Subject, probabilities_of, truth_of
 
 
@@ -20,6 +21,7 @@ class Baseline:
     patients: ByClass  # with the number and a probability
     missing: int
     auc: Bootstrap | NotComputable
+    roc: tuple[RocPoint, ...] | NotComputable
     model_against: Comparison | NotComputable  # DeLong's paired test, the model first
 
 
@@ -42,5 +44,6 @@ def _baseline(
         patients=of_truth(truth),
         missing=len(subjects) - len(known),
         auc=bootstrap(truth, score, rng=np.random.default_rng(seed)),
+        roc=roc(truth, score),
         model_against=compared(truth, probabilities_of(known), score),
     )

@@ -19,12 +19,11 @@ def score_distribution(truth: Truth, probability: Scores, threshold: float) -> s
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
-        for counts, sign, colour, name in ((positive, 1, POSITIVE, PIMA), (negative, -1, NEGATIVE, IPN)):
+        for counts, sign, colour in ((positive, 1, POSITIVE), (negative, -1, NEGATIVE)):
             axes.bar(_BINS[:-1], sign * counts, width=0.046, align="edge", color=colour)
-            axes.text(
-                0.5, sign * 1.06 * highest, f"{name}, n = {counts.sum()}", color=colour, ha="center",
-                va="center",
-            )  # fmt: skip
+        top = 1.05 * highest
+        axes.text(0.02, top, f"{PIMA}, n = {positive.sum()}", color=POSITIVE, va="center")
+        axes.text(0.98, -top, f"{IPN}, n = {negative.sum()}", color=NEGATIVE, va="center", ha="right")
         axes.axhline(0, color=INK, linewidth=0.8)
         axes.axvline(threshold, color=INK, linewidth=1.0, linestyle=(0, (4, 3)))
         axes.set(xlim=(0, 1), ylim=(-1.15 * highest, 1.15 * highest), xlabel="probability of PIMA")
@@ -33,4 +32,4 @@ def score_distribution(truth: Truth, probability: Scores, threshold: float) -> s
         axes.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
         axes.grid(axis="y", color=LINE, linewidth=0.6)
 
-    return drawn(paint, width=4.7, height=4.4)
+    return drawn(paint, width=3.5, height=3.45)

@@ -12,10 +12,12 @@ from matplotlib.figure import Figure
 INK, SOFT, LINE = "#1c2430", "#5b6675", "#dfe3e8"
 POSITIVE, NEGATIVE = "#b3361b", "#2f6285"  # PIMA, IPN
 OTHERS = ("#2f6285", "#7a8a2a", "#8a5aa0", "#c08a1e", "#3f8f83", "#a0526d", "#56606e", "#b3361b")
+DASHES: Final = ("-", (0, (4, 3)), (0, (1.5, 1.2)))
 
 _LOOK: Final[Mapping[str, Any]] = {
     "svg.hashsalt": "sedas-node",  # the same identifiers each time
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a name may hold a dollar sign
     "font.family": ["DejaVu Sans"],  # comes with matplotlib, so that the layout is the same everywhere
     "font.size": 9.5,
     "axes.titlesize": 9.5,
@@ -36,6 +38,7 @@ _LOOK: Final[Mapping[str, Any]] = {
     "axes.axisbelow": True,
     "lines.linewidth": 1.8,
     "legend.frameon": False,
+    "figure.constrained_layout.w_pad": 0.09,
     "figure.facecolor": "none",
     "axes.facecolor": "none",
 }

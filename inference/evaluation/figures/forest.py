@@ -30,7 +30,7 @@ def forest(overall: Summary, groupings: Sequence[Grouping]) -> str:
             label.set_fontweight("normal" if summary else "bold")
         panels[0].set_ylim(len(lines) - 0.4, -0.6)
 
-    return drawn(paint, width=9.6, height=_ROW * len(lines) + 0.8)
+    return drawn(paint, width=7.0, height=_ROW * len(lines) + 0.8)
 
 
 def _lines(grouping: Grouping) -> list[tuple[str, Summary | None]]:
@@ -48,7 +48,7 @@ def _panel(
 ) -> None:  # fmt: skip
     axes.set_title(name)
     axes.set_xlim(-0.03, 1.03)
-    axes.set_xticks([0, 0.25, 0.5, 0.75, 1.0], ["0", "0.25", "0.5", "0.75", "1"])
+    axes.set_xticks([0, 0.5, 1.0], ["0", "0.5", "1"])
     axes.grid(axis="x", color=LINE, linewidth=0.6)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)

@@ -13,7 +13,7 @@ from inference.evaluation.counts import Counts
 from inference.evaluation.figures.drawing import INK, NEGATIVE, POSITIVE, SOFT, drawn
 
 
-def confusion_matrices(matrices: Mapping[str, Counts], *, columns: int = 4) -> str:
+def confusion_matrices(matrices: Mapping[str, Counts], *, columns: int = 3) -> str:
     """By title, in rows of `columns`; a cell is as dark as its share of the true class."""
     across = min(columns, len(matrices))
     down = ceil(len(matrices) / across)
@@ -25,7 +25,7 @@ def confusion_matrices(matrices: Mapping[str, Counts], *, columns: int = 4) -> s
         for axes in grid[len(matrices) :]:
             axes.set_axis_off()
 
-    return drawn(paint, width=2.4 * across, height=2.45 * down)
+    return drawn(paint, width=2.33 * across, height=2.4 * down)
 
 
 def _matrix(axes: Axes, title: str, counts: Counts) -> None:
@@ -36,7 +36,7 @@ def _matrix(axes: Axes, title: str, counts: Counts) -> None:
     for row, (*cells, total, colour) in enumerate(rows):
         for column, cell in enumerate(cells):
             share = cell / total if total else 0.0
-            _cell(axes, (column, row), cell, f"{share:.1%}" if total else "", share, colour)
+            _cell(axes, (column, row), cell, f"{100 * share:.1f} %" if total else "", share, colour)
     axes.set(xlim=(0, 2), ylim=(2, 0), aspect="equal")
     axes.set_xticks([0.5, 1.5], [f"reads {PIMA}", f"reads {IPN}"])
     axes.set_yticks([0.5, 1.5], [PIMA, IPN])
