@@ -285,6 +285,12 @@ class CandidateScore(Base):
 
     __tablename__ = "candidate_scores"
     __table_args__ = (
+        Index(
+            "ix_candidate_scores_failed",
+            "job_id",
+            sqlite_where=text("probability IS NULL"),
+            postgresql_where=text("probability IS NULL"),
+        ),
         CheckConstraint("(probability IS NULL) = (failure <> '')", name="number_or_failure"),
         CheckConstraint("probability IS NULL OR probability BETWEEN 0 AND 1", name="probability"),
     )

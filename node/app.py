@@ -108,6 +108,10 @@ def open_bundle(settings: Settings) -> Bundle:
     return load_bundle(demonstration() if named == "demonstration" else named)
 
 
+def open_candidate(settings: Settings) -> Bundle | None:
+    return load_bundle(settings.inference.candidate) if settings.inference.candidate else None
+
+
 def destination(settings: Settings, to: Recipient) -> CStoreDestination:
     own = settings.listener.ae_title
     return CStoreDestination(peer_of(to), calling_ae_title=own, timeout_s=settings.delivery.timeout_s)
@@ -136,13 +140,15 @@ def in_process(settings: Settings) -> "InProcess":
                 segment = load_nnunet(embedded_lungs(), ["lung"], rules.device)
             case Path() as folder:
                 segment = load_nnunet(folder, rules.lung_labels, rules.device, axes=rules.lung_axes)
-        classify = Classifier(
-            open_bundle(settings),
+        classifier = partial(
+            Classifier,
             device=rules.device,
             batch_size=rules.batch_size,
             backend=None if rules.backend == "auto" else Backend(rules.backend),
             precision=Precision(rules.precision),
         )
+        classify, second = classifier(open_bundle(settings)), open_candidate(settings)
+        candidate = classifier(second) if second else None
     except BadModelFolder as error:
         raise BadConfig(f"inference.segmenter: {error}") from None
     except (BadBackend, Disagrees) as error:
@@ -152,7 +158,7 @@ def in_process(settings: Settings) -> "InProcess":
         abstain_for=frozenset(_quality_code(word) for word in rules.abstain_for),
         algorithm_annotations=rules.algorithm_annotations,
     )
-    return InProcess(Models(segment, (select_annotated, select_automatically), classify, site))
+    return InProcess(Models(segment, (select_annotated, select_automatically), classify, site, candidate))
 
 
 def _quality_code(word: str) -> QualityCode:

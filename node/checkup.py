@@ -81,7 +81,11 @@ def _database(settings: Settings) -> str:
 def _models(settings: Settings) -> str:
     models = app.in_process(settings).models
     parts = (models.segment.identity, models.classify.identity)
-    return "; ".join(f"{p.name} {p.version} ({p.digest[:12]})" for p in parts)
+    said = "; ".join(f"{p.name} {p.version} ({p.digest[:12]})" for p in parts)
+    if models.candidate is None:
+        return said
+    beside = models.candidate.identity
+    return f"{said}; candidate, shown to nobody: {beside.name} {beside.version} ({beside.digest[:12]})"
 
 
 def _certificate(tls: Tls) -> str:

@@ -1,6 +1,7 @@
 """What leaves the node and when, by configuration. Pure."""
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from config.settings import Delivery, Release, ReleaseLevel, ReleaseTime
 from db.states import Event
@@ -22,10 +23,11 @@ def level(rules: Release, policy: SlicePolicy) -> ReleaseLevel:
 
 
 def released(rules: Release, analysis: Analysis) -> Analysis:
-    """The analysis as the result objects may show it."""
+    """The analysis as the result objects may show it: never with a candidate's score."""
+    shown = replace(analysis, candidate=None)
     if level(rules, analysis.slice_policy) is ReleaseLevel.CANDIDATES:
-        return analysis.without_score()
-    return analysis
+        return shown.without_score()
+    return shown
 
 
 def recipients(rules: Delivery, senders: Collection[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from db.models import FoundTarget, Job, QualityFinding, Result, ResultObject, SliceScore
+from db.models import CandidateScore, FoundTarget, Job, QualityFinding, Result, ResultObject, SliceScore
 from inference.findings import Analysis
 from node.steps import Outcome
 
@@ -35,6 +35,7 @@ def result_row(job: Job, outcome: Outcome, outbox: Path) -> Result:
         kernel=images.kernel,
         slice_thickness_mm=images.slice_thickness_mm,
         site=images.site,
+        candidate=_candidate(found),
         targets=_targets(found),
         slices=[
             SliceScore(
@@ -59,6 +60,20 @@ def result_row(job: Job, outcome: Outcome, outbox: Path) -> Result:
             )
             for rank, made in enumerate(outcome.objects)
         ],
+    )
+
+
+def _candidate(found: Analysis) -> CandidateScore | None:
+    if found.candidate is None:
+        return None
+    classifier = found.candidate.classifier
+    return CandidateScore(
+        classifier=classifier.name,
+        classifier_version=classifier.version,
+        classifier_digest=classifier.digest,
+        threshold=found.candidate.threshold,
+        probability=found.candidate.probability,
+        failure=found.candidate.failure,
     )
 
 

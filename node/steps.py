@@ -84,12 +84,16 @@ def process(
     origin: Origin,
     folder: Path,
     *,
+    candidate: bool = True,
     on_stage: OnStage,
 ) -> Outcome:
     """Analyse the slices, with what is marked in them, write the result objects into `folder`, and check them."""
     started = time.perf_counter()
     request = Request(
-        tuple(i.path for i in inputs), tuple(a.file for a in annotations), _of_study(origin.missing)
+        tuple(i.path for i in inputs),
+        tuple(a.file for a in annotations),
+        _of_study(origin.missing),
+        candidate,
     )
     analysis = execute(request, on_stage=on_stage)
     on_stage("encode")

@@ -1,6 +1,7 @@
 """What the report of a site validation is written from: rows in, a `Source` out. Start at `source_of`."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -121,11 +122,12 @@ def _model(result: Result, settings: Settings) -> Model:
 
 
 def _configured(digest: str, settings: Settings) -> Bundle | None:
-    try:
-        bundle = app.open_bundle(settings)
-    except BadBundle:
-        return None
-    return bundle if bundle.digest == digest else None
+    for opened in (app.open_bundle, app.open_candidate):
+        with suppress(BadBundle):
+            bundle = opened(settings)
+            if bundle is not None and bundle.digest == digest:
+                return bundle
+    return None
 
 
 def _other_ways(

@@ -61,3 +61,10 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("job_id", name=op.f("pk_candidate_scores")),
     )
+    op.create_index(
+        "ix_candidate_scores_failed",
+        "candidate_scores",
+        ["job_id"],
+        sqlite_where=sa.text("probability IS NULL"),
+        postgresql_where=sa.text("probability IS NULL"),
+    )
