@@ -1,15 +1,18 @@
 """The pictures of a page as files of their own."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 from inference.evaluation.page import Part, anchor
 
 
 def pictures(parts: Iterable[Part]) -> dict[str, bytes]:
-    """SVG by file name: `figures/SECTION-NUMBER.svg`."""
-    return {
-        f"figures/{anchor(section.heading)}-{number}.svg": figure.svg.encode()
-        for part in parts
-        for section in part.sections
-        for number, figure in enumerate(section.figures, start=1)
-    }
+    """SVG by file name, `figures/SECTION-NUMBER.svg`; sections of one name count on."""
+    drawn: Counter[str] = Counter()
+    files = {}
+    for section in (section for part in parts for section in part.sections):
+        name = anchor(section.heading) or "figure"
+        for figure in section.figures:
+            drawn[name] += 1
+            files[f"figures/{name}-{drawn[name]}.svg"] = figure.svg.encode()
+    return files

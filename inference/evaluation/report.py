@@ -30,7 +30,6 @@ PAGE, NUMBERS = "report.html", "report.json"
 class Report:
     folder: Path
     results: Results
-    parts: tuple[Part, ...]
 
 
 def write_report(source: Source, folder: Path) -> Report:
@@ -43,7 +42,7 @@ def write_report(source: Source, folder: Path) -> Report:
         PAGE: html(_head(source, results), parts).encode(),
     }
     write_files(contents, folder)
-    return Report(folder, results, parts)
+    return Report(folder, results)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,10 +50,12 @@ def _data(source: Source) -> Iterator[Item]:
     yield Item("6a", "setting and centres", "Characteristics", "sites by name only")
     flow = "" if source.flow else "the selection is not recorded"
     yield Item("6b", "eligibility criteria", "Flow of patients", flow)
-    yield Item("6c", "treatments", remark="not recorded; the CT precedes treatment of the lesion")
+    yield Item("6c", "treatments", remark="not recorded")
     preparation = "" if source.model.preprocessing else "not stated by the bundle"
     yield Item("7", "data preparation", "Preprocessing", preparation)
-    yield Item("8a", "outcome, and how it is assessed", "Outcome", "the interval between CT and outcome")
+    yield Item(
+        "8a", "outcome, and how it is assessed", "Outcome", "the time from CT to outcome is not recorded"
+    )
     yield Item("8b", "assessors of the outcome", remark="not recorded")
     yield Item("8c", "blinding of the outcome's assessment", "Outcome", "not recorded")
     yield Item("9a", "choice of predictors", "Predictors")
@@ -86,7 +88,7 @@ def _open_science() -> Iterator[Item]:
     yield Item("17", "ethical approval", remark="for the site to state")
     yield Item("18a", "funding", remark="for the site to state")
     yield Item("18b", "conflicts of interest", remark="for the site to state")
-    yield Item("18c", "protocol", remark="none was registered with this software")
+    yield Item("18c", "protocol", remark="none is known to this software")
     yield Item("18d", "registration", remark="none is known to this software")
     yield Item("18e", "data sharing", "Reproduction", "scores under pseudonyms in report.json; no images")
     yield Item("18f", "code sharing", "Reproduction")
@@ -111,4 +113,9 @@ def _discussion() -> Iterator[Item]:
     yield Item("26", "limitations", "Limits")
     yield Item("27a", "poor or unavailable input", "Use and next steps")
     yield Item("27b", "interaction and expertise needed", "Use and next steps")
-    yield Item("27c", "next steps, generalisability", "Use and next steps", "no external validation here")
+    yield Item(
+        "27c",
+        "next steps, generalisability",
+        "Use and next steps",
+        "no external validation beyond these data",
+    )

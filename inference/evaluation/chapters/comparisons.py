@@ -11,8 +11,8 @@ from inference.evaluation.section import Section
 
 _COLUMNS = ("", "PIMA", "IPN", "AUC", "model's AUC", "difference", "p")
 _SIZE = (
-    "Size and number of slices differ between the classes by themselves (paper: 5.8 and 2.1 cm); a model that "
-    "does not rank better than they do has learned no more than they say."
+    "Size and number of slices differ between the classes by themselves (paper: 5.8 and 2.1 cm); a model "
+    "has to rank better than they do to have learned more."
 )
 
 
@@ -60,6 +60,4 @@ def _against(comparison: Comparison | NotComputable) -> tuple[Cell, Cell, Cell]:
 def _left_out(found: Rival) -> str:
     if found.only_model + found.only_rival == 0:
         return ""
-    return (
-        f"{found.name}: {found.only_model} patients scored by the model only, {found.only_rival} by it only."
-    )
+    return f"{found.name}: {found.only_model} patients scored by the model only, {found.only_rival} by the other only."

@@ -17,6 +17,7 @@ LIMITS = (
 )
 NOT_DONE = (
     "No sample size was calculated.",
+    "No external validation beyond what Data says of where the patients are from.",
     "No fairness analysis beyond subgroups by sex and age; ethnicity and social position are not known.",
     "No patients or public were involved.",
     "Nobody read the cases with and without the model: its use by readers was not studied.",
@@ -29,7 +30,7 @@ _SOFTWARE = ("sedas-node", "numpy", "scipy", "matplotlib")
 def discussion(source: Source, results: Results) -> tuple[Section, ...]:
     flattering = (source.optimistic,) if source.optimistic else ()
     small = results.performance.counts
-    few = f"{small.positive} PIMA and {small.negative} IPN carry these figures; the intervals say how little that is."
+    few = f"These figures rest on {small.positive} PIMA and {small.negative} IPN."
     return (
         Section("Limits", (*flattering, few, *LIMITS, *source.model.limits)),
         Section("What was not done", NOT_DONE),

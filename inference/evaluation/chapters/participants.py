@@ -1,6 +1,6 @@
 """Who was evaluated (TRIPOD+AI item 20)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from inference.evaluation.by_class import ByClass
 from inference.evaluation.chapters.printed import Cell, p_value, share
@@ -13,6 +13,8 @@ from inference.evaluation.results import Results
 from inference.evaluation.section import Figure, Section, Table
 from inference.evaluation.source import Source
 
+_NO_FLOW = "Who was screened and left out before is not recorded."
+
 
 def participants(source: Source, results: Results) -> tuple[Section, ...]:
     chart = (Figure("From the patients screened to each part", flow_svg(source.flow)),) if source.flow else ()
@@ -21,9 +23,6 @@ def participants(source: Source, results: Results) -> tuple[Section, ...]:
         Section("Flow of patients", said, (), chart),
         Section("Characteristics", (), (_cohort(results),)),
     )
-
-
-_NO_FLOW = "Who was screened and left out before is not recorded."
 
 
 def _counted(results: Results) -> str:
@@ -36,26 +35,23 @@ def _counted(results: Results) -> str:
 
 
 def _cohort(results: Results) -> Table:
-    rows: list[tuple[Cell, ...]] = []
-    methods: dict[str, str] = {}
-    characteristics: tuple[Measured | Categorical, ...] = (
-        *results.cohort.measured,
-        *results.cohort.categorical,
+    of_each: tuple[Measured | Categorical, ...] = (*results.cohort.measured, *results.cohort.categorical)
+    patients = results.patients
+    return table(
+        "Median (quartiles) or patients (share); missing as PIMA / IPN",
+        ("", f"PIMA (n = {patients.positive})", f"IPN (n = {patients.negative})", "missing", "p"),
+        (row for each in of_each for row in _rows(each, patients)),
+        tuple(_tests(of_each)),
     )
-    for characteristic in characteristics:
-        rows += _rows(characteristic, results.patients)
-        if isinstance(characteristic.difference, Difference):
-            methods.setdefault(characteristic.difference.method, "")
-            methods[characteristic.difference.method] += f", {characteristic.name}"
-    columns = (
-        "",
-        f"PIMA (n = {results.patients.positive})",
-        f"IPN (n = {results.patients.negative})",
-        "missing",
-        "p",
-    )
-    notes = [f"{method}: {names[2:]}." for method, names in methods.items()]
-    return table("Median (quartiles) or patients (share); missing as PIMA / IPN", columns, rows, notes)
+
+
+def _tests(of_each: Sequence[Measured | Categorical]) -> Iterator[str]:
+    """Which test gave which p."""
+    tested = [
+        (each.difference.method, each.name) for each in of_each if isinstance(each.difference, Difference)
+    ]
+    for method in dict.fromkeys(method for method, _ in tested):
+        yield f"{method}: {'; '.join(name for by, name in tested if by == method)}."
 
 
 def _rows(characteristic: Measured | Categorical, patients: ByClass) -> Iterator[tuple[Cell, ...]]:

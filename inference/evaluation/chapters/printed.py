@@ -18,8 +18,8 @@ def interval(figure: Estimate, digits: int = 3) -> str:
     return f"({figure.low:.{digits}f} to {figure.high:.{digits}f})"
 
 
-def area(auc: Bootstrap | NotComputable) -> Cell:
-    return auc if isinstance(auc, NotComputable) else estimate(auc.auc)
+def area(auc: Bootstrap | NotComputable, digits: int = 3) -> Cell:
+    return auc if isinstance(auc, NotComputable) else estimate(auc.auc, digits)
 
 
 def p_value(p: float) -> str:

@@ -82,10 +82,10 @@ def decision_plot(curve: Sequence[NetBenefit]) -> str:
         axes.plot(x, [point.treat_all for point in curve], color=SOFT, linewidth=1.2, label="all")
         axes.axhline(0, color=INK, linewidth=1.0, linestyle=DASHES[1], label="none")
         axes.plot(x, [point.model for point in curve], color=POSITIVE, label="by the model")
-        axes.set(xlim=(0, 1), ylim=(-0.25 * highest, 1.08 * highest))
+        axes.set(xlim=(0, 1), ylim=(-0.25 * highest, 1.3 * highest))
         axes.set(xlabel="threshold probability", ylabel="net benefit per patient")
         axes.grid(color=LINE, linewidth=0.6)
-        axes.legend(loc="upper right", handlelength=1.4, title="act on", alignment="left")
+        axes.legend(loc="upper center", ncols=3, handlelength=1.4, columnspacing=1.2)
 
     return drawn(paint, width=_WIDTH, height=_HEIGHT)
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import Any, Final
+from warnings import catch_warnings, filterwarnings
 
 from matplotlib import style
 from matplotlib.axes import Axes
@@ -47,7 +48,9 @@ _NO_METADATA: Final = {"Date": None, "Creator": None, "Format": None, "Type": No
 
 def drawn(paint: Callable[[Figure], None], *, width: float, height: float) -> str:
     """An <svg> element, in inches; its text stays text and takes the page's font."""
-    with style.context(["default", dict(_LOOK)]):
+    with style.context(["default", dict(_LOOK)]), catch_warnings():
+        # A name in letters that the measuring font lacks stays text, which the page's fonts show.
+        filterwarnings("ignore", message=r"Glyph \d+ .* missing from font")
         figure = Figure(figsize=(width, height), layout="constrained")
         paint(figure)
         buffer = BytesIO()

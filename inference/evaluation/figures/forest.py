@@ -13,6 +13,7 @@ from inference.evaluation.subgroups import Grouping
 from inference.evaluation.summary import Summary
 
 _ROW = 0.27  # inches
+_LONGEST = 30  # characters of a group's name
 
 
 def forest(overall: Summary, groupings: Sequence[Grouping]) -> str:
@@ -34,8 +35,14 @@ def forest(overall: Summary, groupings: Sequence[Grouping]) -> str:
 
 
 def _lines(grouping: Grouping) -> list[tuple[str, Summary | None]]:
-    named = [(f"{each.name}  ({_sizes(each.summary)})", each.summary) for each in grouping.groups]
+    named = [(f"{_short(each.name)}  ({_sizes(each.summary)})", each.summary) for each in grouping.groups]
     return [(grouping.aspect, None), *named]
+
+
+def _short(name: str) -> str:
+    """What fits beside the panels, and into XML."""
+    shown = "".join(letter for letter in name if letter.isprintable())
+    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
 
 
 def _sizes(summary: Summary) -> str:

@@ -7,6 +7,9 @@ import pytest
 from scipy.optimize import root
 from scipy.special import expit, logit
 from sklearn.metrics import brier_score_loss  # type: ignore[import-untyped]
+from statsmodels.discrete.discrete_model import Logit  # type: ignore[import-untyped]
+from statsmodels.genmod.families import Binomial  # type: ignore[import-untyped]
+from statsmodels.genmod.generalized_linear_model import GLM  # type: ignore[import-untyped]
 
 from inference.bundle import CERTAIN
 from inference.evaluation.calibration import brier, curve, recalibration
@@ -44,6 +47,21 @@ def test_intercept_and_slope_are_where_the_likelihood_is_highest(drawn: tuple[in
             (theirs.value, theirs.low, theirs.high), abs=1e-9
         )
     assert found.certain == 0
+
+
+@pytest.mark.parametrize("drawn", OVERLAPPING, ids=str)
+def test_intercept_and_slope_are_statsmodels(drawn: tuple[int, int, int]) -> None:
+    truth, probability = table(*drawn)
+    logits = logit(probability)
+    outcome, one = truth.astype(np.float64), np.ones(truth.size)
+    large = GLM(outcome, one, family=Binomial(), offset=logits).fit(method="newton", tol=1e-14)
+    both = Logit(outcome, np.column_stack([one, logits])).fit(disp=False, tol=1e-14)
+    found = computed(recalibration(truth, probability))
+    slope = computed(found.slope)
+    assert found.intercept.value == pytest.approx(large.params[0], abs=1e-9)
+    assert found.intercept.high - found.intercept.value == pytest.approx(Z * large.bse[0], abs=1e-9)
+    assert slope.value == pytest.approx(both.params[1], abs=1e-9)
+    assert slope.high - slope.value == pytest.approx(Z * both.bse[1], abs=1e-9)
 
 
 @pytest.mark.parametrize(("shift", "slope"), [(0.0, 1.0), (1.2, 1.0), (-0.7, 0.4), (0.0, 3.0)])
