@@ -10,6 +10,12 @@ from inference.evaluation.estimate import Estimate, NotComputable
 from inference.evaluation.figures.drawing import INK, LINE, NEGATIVE, POSITIVE, SOFT, drawn, share_axes
 from inference.evaluation.section import Figure, Section, Table
 
+_MARKS = {True: ("^", POSITIVE), False: ("o", NEGATIVE), None: ("x", INK)}  # by the truth
+_DRAWN = (
+    "Probabilities of both models, and their differences with the limits of agreement; triangles are PIMA, circles "
+    "IPN, crosses studies whose truth is not known"
+)
+
 
 def agreement_section(
     pairs: Sequence[Pair], names: tuple[str, str], *, first_threshold: float, second_threshold: float
@@ -20,11 +26,7 @@ def agreement_section(
         f"Agreement with {names[1]}",
         paragraphs=(_introduction(found.studies, first_threshold, second_threshold),),
         tables=(_readings(found, names), Table("Agreement", ("figure", "value"), tuple(_rows(found, names)))),
-        figures=(
-            Figure("Probabilities of both models, and their differences", agreement_figure(pairs, names)),
-        )
-        if pairs
-        else (),
+        figures=(Figure(_DRAWN, agreement_figure(pairs, names)),) if pairs else (),
     )
 
 
@@ -96,10 +98,12 @@ def agreement_figure(pairs: Sequence[Pair], names: tuple[str, str]) -> str:
         left.plot([0, 1], [0, 1], color=SOFT, linewidth=0.8)
         _draw_differences(right, found)
         for pair in pairs:
-            dot = {"marker": "o", "color": _colour(pair), "markersize": 3.5, "alpha": 0.8}
-            left.plot(pair.first, pair.second, **dot)
-            right.plot((pair.first + pair.second) / 2, pair.first - pair.second, **dot)
-        left.set_title("red: PIMA, blue: IPN, black: not known", color=SOFT)
+            marker, colour = _MARKS[pair.positive]
+            for axes, x, y in (
+                (left, pair.first, pair.second),
+                (right, (pair.first + pair.second) / 2, pair.first - pair.second),
+            ):
+                axes.plot(x, y, marker=marker, color=colour, markersize=3.5, alpha=0.8)
 
     return drawn(paint, width=8.4, height=4.2)
 
@@ -111,9 +115,3 @@ def _draw_differences(axes: Axes, found: Differences | NotComputable) -> None:
         axes.axhline(found.mean.value, color=INK, linewidth=1.2)
         for limit in (found.low, found.high):
             axes.axhline(limit, color=SOFT, linewidth=1.0, linestyle=(0, (4, 3)))
-
-
-def _colour(pair: Pair) -> str:
-    if pair.positive is None:
-        return INK
-    return POSITIVE if pair.positive else NEGATIVE

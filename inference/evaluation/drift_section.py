@@ -13,9 +13,9 @@ from inference.evaluation.figures.drawing import INK, LINE, SOFT, drawn
 from inference.evaluation.section import Figure, Section, Table
 
 _WHOSE = (
-    "All studies of the period with a result of the model, whether their truth is known or not. A shift may come "
-    "from the patients, the scanner, the protocol, the marks or the software; these figures do not tell which, and "
-    "say nothing of how right the model is."
+    "All studies of the period with a result of the model, however their slices were found and whether their truth "
+    "is known or not. A shift may come from the patients, the scanner, the protocol, the marks or the software; these "
+    "figures do not tell which, and say nothing of how right the model is."
 )
 _SHIFT = (
     "Shift is the two-sample Kolmogorov-Smirnov distance of the probabilities (0: the same distribution, 1: no "
@@ -23,6 +23,7 @@ _SHIFT = (
     f"one comparison and not corrected for their number; fewer than {SMALLEST} scores are not compared, small groups "
     "show only large shifts, and large groups show shifts that do not matter."
 )
+_DRAWN = "By month of acquisition: median probability and lung volume with their quartiles, shares with 95 % intervals"
 _COLUMNS = (
     "studies", "probability, median (quartiles)", "read PIMA (95 % interval)", "no number given (95 % interval)",
     "lung volume in ml, median (quartiles)", "shift, p",
@@ -38,9 +39,7 @@ def drift_section(readings: Sequence[Reading], *, threshold: float) -> Section:
             _table("By month of acquisition", "month", months),
             _table("By scanner", "scanner", scanners),
         ),
-        figures=(Figure("Scores, abstentions and lung volume by month of acquisition", _figure(months)),)
-        if months
-        else (),
+        figures=(Figure(_DRAWN, _figure(months)),) if months else (),
     )
 
 

@@ -77,7 +77,7 @@ def agreement_with(
             pairs.append(Pair(result.probability, other, positive))
     return agreement_section(
         pairs,
-        (source.model.name, second.name),
+        (f"{source.model.name} {source.model.version}", second.name),
         first_threshold=source.threshold,
         second_threshold=second.threshold,
     )
