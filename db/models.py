@@ -263,9 +263,7 @@ class Result(Base):
     segmenter_version: Mapped[str]
     segmenter_digest: Mapped[str]
     seconds: Mapped[float] = mapped_column(index=True)  # for the figures
-    age_years: Mapped[
-        int | None
-    ]  # 90: or older; this and the next seven are of the images, for the groups of a report
+    age_years: Mapped[int | None]  # 90: or older; this and the next seven say what the images say
     sex: Mapped[str | None]  # F, M or O
     acquired_month: Mapped[str | None]  # yyyy-mm
     manufacturer: Mapped[str | None]

@@ -20,9 +20,7 @@ class Study:
     received_at: datetime  # when its first job was opened
     state: State  # of its newest job
     withdrawn: bool  # a job's results were
-    results: tuple[
-        Result, ...
-    ]  # that stand, the newest first, with targets, slices and the candidate's score
+    results: tuple[Result, ...]  # that stand, newest first, with targets, slices and candidate
 
 
 def received(session: Session, *, since: datetime | None, until: datetime | None) -> Sequence[Study]:

@@ -63,7 +63,8 @@ JobArgument = Annotated[int, typer.Argument(metavar="JOB", help="Its number in `
 
 
 COMPLAINTS = (
-    BadBundle, BadConfig, BadHeadFile, BadPeer, BadSubgroup, BadTruthTable, CannotIntervene, CannotValidate, DatabaseUnusable, DemoFailed, NotAnalysable, OSError,
+    BadBundle, BadConfig, BadHeadFile, BadPeer, BadSubgroup, BadTruthTable, CannotIntervene, CannotValidate,
+    DatabaseUnusable, DemoFailed, NotAnalysable, OSError,
     ReceiverFailed,    OtherAuditKey,
 )  # fmt: skip
 """What a person can mend: one line on stderr and exit code 2, not a traceback."""

@@ -69,7 +69,7 @@ def _source(selected: Selected, asked: Asked, settings: Settings) -> Source:
     first = selected.cases[0].result
     return Source(
         title=f"Validation on site: {first.classifier} {first.classifier_version}",
-        data=" ".join(_data(asked)),
+        data=" ".join(_data(selected, asked)),
         model=_model(first, settings),
         threshold=first.threshold,
         subjects=selected.subjects,
@@ -77,13 +77,15 @@ def _source(selected: Selected, asked: Asked, settings: Settings) -> Source:
     )
 
 
-def _data(asked: Asked) -> Iterator[str]:
+def _data(selected: Selected, asked: Asked) -> Iterator[str]:
     yield "Studies that this node received"
     if asked.since is not None:
         yield f"from {asked.since:%Y-%m-%d}"
     if asked.until is not None:
         yield f"before {asked.until:%Y-%m-%d}"
     yield "and scored, each by its newest result that stands; their truth was imported."
+    lungs = sorted({f"{c.result.segmenter} {c.result.segmenter_version}" for c in selected.cases})
+    yield f"Lungs by {' and by '.join(lungs)}."
     yield f"Slices: {_IN_WORDS[asked.policy]}."
     if asked.subgroup:
         yield f"Only patients with {', '.join(asked.subgroup)}."
