@@ -162,6 +162,7 @@ class Inference(Section):
     """The models and where they run."""
 
     bundle: Path | Literal["demonstration"] = "demonstration"
+    candidate: Path | None = None  # a second bundle that scores the same slices; kept here, shown to nobody
     segmenter: Path | Literal["embedded", "threshold"] = "embedded"  # or the folder of an nnU-Net v2 model
     lung_labels: Annotated[tuple[str, ...], Field(min_length=1)] = ("lung",)  # its labels that are lung
     lung_axes: Literal["LPS", "RAS"] = "LPS"  # which way its training images ran; TotalSegmentator's: RAS
@@ -198,6 +199,7 @@ class ReleaseTime(StrEnum):
 class Release(Section):
     """What leaves the node, by the way the slices were found, and when."""
 
+    shadow: bool = False  # analyse and keep: nothing is sent, whatever the rest says
     annotated: ReleaseLevel = ReleaseLevel.SCORE
     automatic: ReleaseLevel = ReleaseLevel.SCORE
     none: ReleaseLevel = ReleaseLevel.SCORE

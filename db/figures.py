@@ -13,6 +13,7 @@ from db.deliveries import ON_THEIR_WAY
 from db.models import (
     AuditExport,
     AuditHead,
+    CandidateScore,
     Commitment,
     CommitmentState,
     Delivery,
@@ -53,6 +54,7 @@ class Figures:
     images_refused: Mapping[int, int]  # by the status that was answered
     images_on_disk_bytes: int
     analyses: Durations
+    candidate_failures: int  # analyses whose candidate gave no number
     backlog: Mapping[str, Backlog]  # by destination
     open_commitments: Mapping[str, int]  # by destination
     quarantined: int
@@ -69,6 +71,7 @@ def figures(sessions: Sessions, *, now: datetime) -> Figures:
         of_state = select(func.min(Job.changed_at)).where(Job.state == State.QUEUED)
         leased = select(func.count()).where(Job.state == State.RUNNING, Job.lease_until >= now)
         on_disk = select(func.sum(Instance.size_bytes)).where(Instance.deleted_at.is_(None))
+        failed = select(func.count(CandidateScore.job_id)).where(CandidateScore.probability.is_(None))
         refused = session.execute(select(Refusal.status, Refusal.times).order_by(Refusal.status))
         return Figures(
             jobs=jobs,
@@ -78,6 +81,7 @@ def figures(sessions: Sessions, *, now: datetime) -> Figures:
             images_refused=dict(refused.all()),
             images_on_disk_bytes=int(session.scalar(on_disk) or 0),
             analyses=_durations(session),
+            candidate_failures=session.scalars(failed).one(),
             backlog=_backlog(session),
             open_commitments=_open_commitments(session),
             quarantined=session.scalars(select(func.count()).select_from(Quarantined)).one(),

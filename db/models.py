@@ -263,10 +263,68 @@ class Result(Base):
     segmenter_version: Mapped[str]
     segmenter_digest: Mapped[str]
     seconds: Mapped[float] = mapped_column(index=True)  # for the figures
+    age_years: Mapped[int | None]  # 90: or older; this and the next seven say what the images say
+    sex: Mapped[str | None]  # F, M or O
+    acquired_month: Mapped[str | None]  # yyyy-mm
+    manufacturer: Mapped[str | None]
+    scanner_model: Mapped[str | None]
+    kernel: Mapped[str | None]
+    slice_thickness_mm: Mapped[float | None]
+    site: Mapped[str | None]  # the institution that the images name
     targets: Mapped[list["FoundTarget"]] = relationship(order_by="FoundTarget.rank")
     slices: Mapped[list["SliceScore"]] = relationship(order_by="SliceScore.rank")
     input_quality: Mapped[list["QualityFinding"]] = relationship(order_by="QualityFinding.rank")
     objects: Mapped[list["ResultObject"]] = relationship(order_by="ResultObject.rank")
+    candidate: Mapped["CandidateScore | None"] = relationship()
+
+
+class CandidateScore(Base):
+    """What a second model makes of the same study, beside the one whose result it is; it never leaves the node."""
+
+    __tablename__ = "candidate_scores"
+    __table_args__ = (
+        Index(
+            "ix_candidate_scores_failed",
+            "job_id",
+            sqlite_where=text("probability IS NULL"),
+            postgresql_where=text("probability IS NULL"),
+        ),
+        CheckConstraint("(probability IS NULL) = (failure <> '')", name="number_or_failure"),
+        CheckConstraint("probability IS NULL OR probability BETWEEN 0 AND 1", name="probability"),
+    )
+    job_id: Mapped[int] = mapped_column(ForeignKey("results.job_id"), primary_key=True)
+    classifier: Mapped[str]
+    classifier_version: Mapped[str]
+    classifier_digest: Mapped[str]
+    threshold: Mapped[float]
+    probability: Mapped[float | None]
+    failure: Mapped[str]  # why there is no number; empty where there is one
+
+
+class Truth(Base):
+    """What a nodule turned out to be, as a person stated it; one of a study stands, and the replaced ones stay."""
+
+    __tablename__ = "truths"
+    __table_args__ = (
+        CheckConstraint("label IN ('PIMA', 'IPN')", name="label"),
+        Index(
+            "ix_truths_standing",
+            "study_instance_uid",
+            unique=True,
+            sqlite_where=text("replaced_at IS NULL"),
+            postgresql_where=text("replaced_at IS NULL"),
+        ),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_instance_uid: Mapped[str]  # the study may come later
+    label: Mapped[str]
+    confirmed_by: Mapped[str]
+    confirmed_on: Mapped[str | None]  # yyyy-mm-dd
+    size_mm: Mapped[float | None]
+    lobe: Mapped[str | None]
+    hard: Mapped[bool | None]
+    imported_at: Mapped[datetime]
+    replaced_at: Mapped[datetime | None]  # when another took its place
 
 
 class FoundTarget(Base):

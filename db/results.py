@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, exists, or_, select, union
+from sqlalchemy import ColumnElement, and_, exists, or_, select, union
 
 from db.models import Delivery, DeliveryState, Job, Result, ResultObject
 from db.session import Session
@@ -24,10 +24,15 @@ def jobs_of_model(session: Session, digest: str) -> Sequence[Job]:
     return _standing(session, or_(*(column.startswith(digest, autoescape=True) for column in made)))
 
 
-def _standing(session: Session, those: ColumnElement[bool]) -> Sequence[Job]:
+def stands() -> ColumnElement[bool]:
+    """Of a job with a result: it is neither superseded nor withdrawn."""
     gone = (State.SUPERSEDED, State.WITHDRAWING, State.WITHDRAWN)
-    query = select(Job).join(Result, Result.job_id == Job.id).where(those, Job.state.not_in(gone))
-    return session.scalars(query.where(Job.withdrawal.is_(None)).order_by(Job.id)).all()
+    return and_(Job.state.not_in(gone), Job.withdrawal.is_(None))
+
+
+def _standing(session: Session, those: ColumnElement[bool]) -> Sequence[Job]:
+    query = select(Job).join(Result, Result.job_id == Job.id).where(those, stands())
+    return session.scalars(query.order_by(Job.id)).all()
 
 
 def sent_before(session: Session, job: Job, sop_classes: Collection[str]) -> ResultObject | None:

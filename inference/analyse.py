@@ -16,6 +16,7 @@ from inference.executor import OnStage, Request
 from inference.findings import (
     AlgorithmIdentity,
     Analysis,
+    Candidate,
     Consistency,
     InputQuality,
     Label,
@@ -62,6 +63,7 @@ class Models:
     select: tuple[TargetSelector, ...]  # asked in turn; the first that finds a target decides
     classify: Classifier
     rules: Rules
+    candidate: Classifier | None = None  # scores what `classify` has scored; never decides anything
 
 
 def analyse(
@@ -71,7 +73,7 @@ def analyse(
     *,
     on_stage: OnStage = lambda _stage: None,
 ) -> Analysis:
-    """Without a target nothing is scored; `on_stage` hears `segment`, `select`, `classify` as they begin."""
+    """Without a target nothing is scored; `on_stage` hears each stage as it begins, from `segment` on."""
     on_stage("segment")
     started = time.perf_counter()
     lungs = models.segment(volume)
@@ -110,6 +112,9 @@ def analyse(
         segmenter=models.segment.identity,
         timings_s=Timings(volume.load_s, segmented - started, selected - segmented, classified - selected),
         selected_by=selection.mark,
+        candidate=_beside(volume, lungs, selection, models.candidate, on_stage)
+        if score and models.candidate
+        else None,
     )
 
 
@@ -126,7 +131,10 @@ class InProcess:
         series = Series(volume.series_instance_uid, volume.frame_of_reference_uid)
         algorithms = self.models.rules.algorithm_annotations
         annotations = [read_annotation(file, series, algorithms=algorithms) for file in request.annotations]
-        return analyse(volume, annotations, self.models, on_stage=on_stage)
+        if request.candidate or self.models.candidate is None:
+            return analyse(volume, annotations, self.models, on_stage=on_stage)
+        alone = analyse(volume, annotations, replace(self.models, candidate=None), on_stage=on_stage)
+        return replace(alone, candidate=_left_out(alone, self.models.candidate))
 
 
 def _selected(
@@ -185,6 +193,27 @@ def _score(volume: CtVolume, lungs: Mask, shown: Sequence[Slab], classify: Class
         of_slabs=seen,
         heats=tuple(np.clip(place.from_network(image), 0.0, 1.0) for image in heats),
     )
+
+
+def _beside(
+    volume: CtVolume, lungs: Mask, selection: Selection, classify: Classifier, on_stage: OnStage
+) -> Candidate:
+    """The same target in slabs and pixels of the candidate's own; whatever goes wrong is said in what it gives."""
+    on_stage("candidate")
+    try:
+        score = _score(volume, lungs, _shown(volume, selection, classify), classify)
+    except Exception as error:  # noqa: BLE001 - it never costs the study its result
+        ours = type(error).__module__.startswith("inference.")  # says only what may be said
+        failure = f"{type(error).__name__}: {error}" if ours else type(error).__name__
+        return Candidate(classify.identity, classify.bundle.card.threshold, None, failure)
+    return Candidate(classify.identity, classify.bundle.card.threshold, score.probability)
+
+
+def _left_out(found: Analysis, classify: Classifier) -> Candidate | None:
+    if found.probability is None:
+        return None
+    failure = "left out: an earlier attempt at this analysis failed"
+    return Candidate(classify.identity, classify.bundle.card.threshold, None, failure)
 
 
 def _scored_slices(

@@ -32,11 +32,12 @@ class Request:
     slices: tuple[Path, ...]
     annotations: tuple[File, ...] = ()
     findings: tuple[InputQuality, ...] = ()  # what is known of the study before a file is read
+    candidate: bool = True  # is it scored too, where one is configured?
 
 
 class Executor(Protocol):
     def __call__(self, request: Request, /, *, on_stage: OnStage) -> Analysis:
-        """`on_stage` hears `load`, `segment`, `select`, `classify` as they begin."""
+        """`on_stage` hears `load`, `segment`, `select`, `classify` and perhaps `candidate` as they begin."""
 
 
 class Unfinished(Exception):

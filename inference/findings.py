@@ -121,6 +121,16 @@ class Timings:
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """What a second model makes of the same target, for later comparison: it is kept and shown to nobody."""
+
+    classifier: AlgorithmIdentity
+    threshold: float
+    probability: float | None  # of PIMA, 0..1
+    failure: str = ""  # why there is no number
+
+
+@dataclass(frozen=True)
 class Analysis:
     """The result for one series. `label`, `probability` and `consistency` are all None or all given."""
 
@@ -142,6 +152,7 @@ class Analysis:
     segmenter: AlgorithmIdentity
     timings_s: Timings
     selected_by: Mark | None = None  # what the slices were selected by, if they are annotated
+    candidate: Candidate | None = None  # where one is configured and the model gave a number
 
     def without_score(self) -> "Analysis":
         """The same findings with no class and no number: where to look, and nothing else."""

@@ -32,6 +32,7 @@ from node.commission import commission as run_commission
 from node.commission import destination_named
 from node.commission_patient import way
 from node.commission_record import Site
+from node.config_option import ConfigOption
 from node.demo import DemoFailed, demonstrate
 from node.interventions import CannotIntervene
 from node.logs import log_uncaught, start_logging
@@ -48,10 +49,6 @@ cli = typer.Typer(
 )
 screen = Console(highlight=False, markup=False, soft_wrap=True)
 
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", help="TOML file. Default: SEDAS_NODE_CONFIG, else /etc/sedas-node/config.toml."),
-]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PeerArgument = Annotated[str, typer.Argument(metavar="PEER", help="AET@HOST:PORT, or a destination's name.")]
 CallingOption = Annotated[
@@ -212,6 +209,8 @@ def commission(
     settings = load(config)
     start_logging()
     to = destination_named(settings, destination)
+    if test_patient:
+        interventions.refuse_in_shadow(settings.release)
     site = Site(to, settings, app.open_existing(settings), app.now)
     record = out or Path(f"commission-{to.name}-{app.now():%Y-%m-%d}.html")
     with TemporaryDirectory() as folder:
@@ -237,6 +236,7 @@ def retry(job: JobArgument, config: ConfigOption = None) -> None:
 def release(job: JobArgument, config: ConfigOption = None) -> None:
     """Send the results of a HELD job to the destinations."""
     settings = load(config)
+    interventions.refuse_in_shadow(settings.release)
     sessions = app.open_existing(settings)
     interventions.release_job(sessions, job, settings.storage, settings.delivery, now=app.now())
 

@@ -48,6 +48,7 @@ from node.readiness import Listens, Readiness
 from node.receivers import receivers
 from node.receiving import receiving, reception
 from node.reconcile import reconcile
+from node.release import SHADOW
 from node.retention import delete_expendable
 from node.syslog import Repository
 from node.tick_times import TickTimes
@@ -107,6 +108,10 @@ def open_bundle(settings: Settings) -> Bundle:
     return load_bundle(demonstration() if named == "demonstration" else named)
 
 
+def open_candidate(settings: Settings) -> Bundle | None:
+    return load_bundle(settings.inference.candidate) if settings.inference.candidate else None
+
+
 def destination(settings: Settings, to: Recipient) -> CStoreDestination:
     own = settings.listener.ae_title
     return CStoreDestination(peer_of(to), calling_ae_title=own, timeout_s=settings.delivery.timeout_s)
@@ -122,13 +127,15 @@ def in_process(settings: Settings) -> "InProcess":
     rules = settings.inference
     segment = segmenter(rules)
     try:
-        classify = Classifier(
-            open_bundle(settings),
+        classifier = partial(
+            Classifier,
             device=rules.device,
             batch_size=rules.batch_size,
             backend=None if rules.backend == "auto" else Backend(rules.backend),
             precision=Precision(rules.precision),
         )
+        classify, second = classifier(open_bundle(settings)), open_candidate(settings)
+        candidate = classifier(second) if second else None
     except (BadBackend, Disagrees) as error:
         raise BadConfig(f"inference.backend: {error}") from None
     site = Rules(
@@ -136,7 +143,7 @@ def in_process(settings: Settings) -> "InProcess":
         abstain_for=frozenset(_quality_code(word) for word in rules.abstain_for),
         algorithm_annotations=rules.algorithm_annotations,
     )
-    return InProcess(Models(segment, (select_annotated, select_automatically), classify, site))
+    return InProcess(Models(segment, (select_annotated, select_automatically), classify, site, candidate))
 
 
 def segmenter(rules: Inference) -> "Segmenter":
@@ -194,6 +201,7 @@ def worker(settings: Settings, stop: threading.Event) -> Iterator[Worker]:
             _announced(),
             _abandoned_after(stop, execute.abandon),
         ):
+            _name_shadow(settings)
             yield Worker(name, sessions, execute, settings, now)
     finally:
         execute.close()
@@ -248,6 +256,7 @@ def running(settings: Settings, workers: WorkerProcess | None = None) -> Iterato
 @contextmanager
 def _listening(settings: Settings, sessions: Sessions, workers: WorkerProcess | None) -> Iterator[int]:
     times, listens_on = TickTimes(), Listens()
+    _name_shadow(settings)
     with (
         _noted(sessions, f"node {socket.gethostname()}-{os.getpid()}"),
         answering(settings.http, _pages(settings, sessions, times, listens_on)),
@@ -260,6 +269,11 @@ def _listening(settings: Settings, sessions: Sessions, workers: WorkerProcess | 
         log.info("listening", extra={"ae_title": settings.listener.ae_title, "port": port, "tls": secured})
         with _announced():
             yield port
+
+
+def _name_shadow(settings: Settings) -> None:
+    if settings.release.shadow:
+        log.warning("shadow mode", extra={"reason": SHADOW})
 
 
 @contextmanager
@@ -341,7 +355,7 @@ def _ticks(
         "quarantine": (old_quarantine, PRUNING_S),
         "retention": (old_images, RETENTION_S),
     }
-    for to in recipients:
+    for to in () if settings.release.shadow else recipients:
         every[f"delivery to {to.name}"] = (partial(delivery, to, destination(settings, to)), rules.delivery_s)
     if workers is not None:
         every["worker"] = (workers.ensure, rules.leases_s)

@@ -16,6 +16,7 @@ from dicom_out.outcome import Outcome
 from dicom_out.scu import echo
 from inference.bundle import BadBundle
 from node import app
+from node.release import SHADOW
 from node.syslog import Repository
 from node.tls import peer_of, server_context
 from node.watermark import NoRoom, Watermark
@@ -36,6 +37,8 @@ def checkup(settings: Settings, screen: Console) -> bool:
         "database": partial(_database, settings),
         "models": partial(_models, settings),
     }
+    if settings.release.shadow:
+        parts["release"] = lambda: SHADOW
     if settings.listener.tls is not None:
         parts["TLS"] = partial(_certificate, settings.listener.tls)
     for destination in settings.delivery.destinations:
@@ -78,7 +81,11 @@ def _database(settings: Settings) -> str:
 def _models(settings: Settings) -> str:
     models = app.in_process(settings).models
     parts = (models.segment.identity, models.classify.identity)
-    return "; ".join(f"{p.name} {p.version} ({p.digest[:12]})" for p in parts)
+    said = "; ".join(f"{p.name} {p.version} ({p.digest[:12]})" for p in parts)
+    if models.candidate is None:
+        return said
+    beside = models.candidate.identity
+    return f"{said}; candidate, shown to nobody: {beside.name} {beside.version} ({beside.digest[:12]})"
 
 
 def _certificate(tls: Tls) -> str:

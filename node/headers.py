@@ -1,7 +1,6 @@
 """What the node needs to know of an image to decide about it, read without its pixels."""
 
 import hashlib
-import math
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,9 +9,9 @@ from typing import Any
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.multival import MultiValue
 
 from inference.unreadable import UNREADABLE, is_of_content
+from node.attributes import age_in_years, number, texts
 
 Triple = tuple[float, float, float]
 
@@ -88,18 +87,18 @@ def _header(path: Path, ds: Dataset) -> Header:
         transfer_syntax_uid=str(ds.file_meta.TransferSyntaxUID),
         patient_key=patient_key(str(ds.get("PatientID") or "")),
         modality=str(ds.get("Modality", "")),
-        image_type=_texts(ds.get("ImageType")),
+        image_type=texts(ds.get("ImageType")),
         body_part=str(ds.get("BodyPartExamined") or ""),
         series_words=f"{ds.get('SeriesDescription') or ''} {ds.get('ProtocolName') or ''}".strip(),
         study_words=str(ds.get("StudyDescription") or ""),
-        kernel="\\".join(_texts(ds.get("ConvolutionKernel"))),
-        slice_thickness_mm=_number(ds.get("SliceThickness")) or None,
+        kernel="\\".join(texts(ds.get("ConvolutionKernel"))),
+        slice_thickness_mm=number(ds.get("SliceThickness")) or None,
         row_direction=(orientation[0], orientation[1], orientation[2]) if orientation else None,
         column_direction=(orientation[3], orientation[4], orientation[5]) if orientation else None,
         position_mm=(position[0], position[1], position[2]) if position else None,
-        samples_per_pixel=round(_number(ds.get("SamplesPerPixel")) or 1),
+        samples_per_pixel=round(number(ds.get("SamplesPerPixel")) or 1),
         rescale_type=str(ds.get("RescaleType") or "").strip(),
-        age_years=_age_years(ds),
+        age_years=age_in_years(ds),
     )
 
 
@@ -108,41 +107,7 @@ def patient_key(patient_id: str) -> str:
     return hashlib.sha256(patient_id.strip().encode()).hexdigest()[:16]
 
 
-def _texts(value: Any) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    return (
-        tuple(str(v).strip() for v in value)
-        if isinstance(value, MultiValue | list | tuple)
-        else (str(value).strip(),)
-    )
-
-
-def _number(value: Any) -> float | None:
-    """A finite number, or None for anything else that a header may hold."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None
-
-
 def _numbers(value: Any, count: int) -> Sequence[float] | None:
-    numbers = [_number(text) for text in _texts(value)]
+    numbers = [number(text) for text in texts(value)]
     known = [n for n in numbers if n is not None]
     return known if len(known) == len(numbers) == count else None
-
-
-def _age_years(ds: Dataset) -> float | None:
-    """Patient's Age (PS3.5 6.2, `nnnD|W|M|Y`), else from birth and study date; None when unknown.
-
-    De-identifiers leave an age of nothing, or a birth on the day of the study: neither is an age.
-    """
-    age = str(ds.get("PatientAge") or "")
-    per_year = {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}
-    if len(age) == 4 and age[:3].isdigit() and age[3] in per_year and int(age[:3]) > 0:
-        return int(age[:3]) / per_year[age[3]]
-    born, studied = str(ds.get("PatientBirthDate") or ""), str(ds.get("StudyDate") or "")
-    if len(born) == len(studied) == 8 and (born + studied).isdigit() and born < studied:
-        return (int(studied) - int(born)) / 10000  # yyyymmdd: whole years are exact
-    return None

@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import partial
 
-from config.settings import Delivery, Storage
+from config.settings import Delivery, Release, Storage
 from db import deliveries, jobs, results
 from db.models import Job, ObjectRole
 from db.session import Session, Sessions
 from db.states import Event, State
 from dicom_out.finding import Finding
 from node.inspection import ResultGone, inspect, verdict
-from node.release import recipients
+from node.release import SHADOW, recipients
 
 Check = Callable[[Session, Job], tuple[Finding, ...]]
 """What is wrong with the objects of a job: it is asked before they are let go, by whatever way."""
@@ -24,6 +24,12 @@ class CannotIntervene(Exception):
 def retry_job(sessions: Sessions, number: int, storage: Storage, *, now: datetime) -> None:
     with sessions.begin() as session:
         retry(session, _job(session, number), partial(inspect, storage=storage), now=now)
+
+
+def refuse_in_shadow(rules: Release) -> None:
+    """Before anything that would send."""
+    if rules.shadow:
+        raise CannotIntervene(SHADOW)
 
 
 def release_job(sessions: Sessions, number: int, storage: Storage, rules: Delivery, *, now: datetime) -> None:

@@ -47,6 +47,8 @@ class Metrics(Collector):
             ("version", "python"),
             {(version("sedas-node"), ".".join(map(str, sys.version_info[:3]))): 1},
         )
+        shadow = self.settings.release.shadow
+        yield _gauge("shadow_mode", "1: the node sends nothing (release.shadow); 0: it delivers.", shadow)
         yield from _ticks(self.times)
         yield _gauge(
             "disk_free_bytes",
@@ -94,6 +96,9 @@ class Metrics(Collector):
         )
         yield _gauge("images_on_disk_bytes", "Received objects in the spool.", found.images_on_disk_bytes)
         yield _analyses(found.analyses)
+        if self.settings.inference.candidate is not None:
+            what = "Analyses whose candidate model gave no number."
+            yield _counter("candidate_failures", what, found.candidate_failures)
         names = sorted({d.name for d in self.settings.delivery.destinations} | found.backlog.keys())
         backlog = {name: found.backlog.get(name) for name in names}
         yield _labelled(

@@ -1,13 +1,18 @@
 """What leaves the node and when, by configuration. Pure."""
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from config.settings import Delivery, Release, ReleaseLevel, ReleaseTime
 from db.states import Event
 from inference.findings import Analysis, SlicePolicy
 
+SHADOW = "shadow mode (release.shadow): results stay here and nothing is sent"
+
 
 def level(rules: Release, policy: SlicePolicy) -> ReleaseLevel:
+    if rules.shadow:
+        return ReleaseLevel.SHADOW
     match policy:
         case SlicePolicy.ANNOTATED:
             return rules.annotated
@@ -18,10 +23,11 @@ def level(rules: Release, policy: SlicePolicy) -> ReleaseLevel:
 
 
 def released(rules: Release, analysis: Analysis) -> Analysis:
-    """The analysis as the result objects may show it."""
+    """The analysis as the result objects may show it: never with a candidate's score."""
+    shown = replace(analysis, candidate=None)
     if level(rules, analysis.slice_policy) is ReleaseLevel.CANDIDATES:
-        return analysis.without_score()
-    return analysis
+        return shown.without_score()
+    return shown
 
 
 def recipients(rules: Delivery, senders: Collection[str]) -> list[str]:

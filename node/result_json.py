@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from inference.findings import AlgorithmIdentity, Target
+from inference.findings import AlgorithmIdentity, Candidate, Target
 from node.steps import Outcome
 
 
@@ -35,6 +35,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         "object_findings": [f"{f.sop_instance_uid} {f}" for f in outcome.object_findings],
         "model": _algorithm(found.classifier),
         "segmenter": _algorithm(found.segmenter),
+        "candidate": _candidate(found.candidate) if found.candidate else None,
         "statements": [*found.classifier.statements],
         "timings_s": {
             "load": times.load,
@@ -49,6 +50,15 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
 
 def _target(target: Target) -> dict[str, Any]:
     return {"position_mm": target.position_mm, "size_mm": target.size_mm}
+
+
+def _candidate(candidate: Candidate) -> dict[str, Any]:
+    return {
+        "model": _algorithm(candidate.classifier),
+        "threshold": candidate.threshold,
+        "probability": candidate.probability,
+        "failure": candidate.failure or None,
+    }
 
 
 def _algorithm(identity: AlgorithmIdentity) -> dict[str, str]:

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from db.models import FoundTarget, Job, QualityFinding, Result, ResultObject, SliceScore
+from db.models import CandidateScore, FoundTarget, Job, QualityFinding, Result, ResultObject, SliceScore
 from inference.findings import Analysis
 from node.steps import Outcome
 
 
 def result_row(job: Job, outcome: Outcome, outbox: Path) -> Result:
-    found = outcome.analysis
+    found, images = outcome.analysis, outcome.acquisition
     return Result(
         job_id=job.id,
         digest=outcome.digest,
@@ -27,6 +27,15 @@ def result_row(job: Job, outcome: Outcome, outbox: Path) -> Result:
         segmenter_version=found.segmenter.version,
         segmenter_digest=found.segmenter.digest,
         seconds=outcome.total_s,
+        age_years=images.age_years,
+        sex=images.sex,
+        acquired_month=images.month,
+        manufacturer=images.manufacturer,
+        scanner_model=images.scanner_model,
+        kernel=images.kernel,
+        slice_thickness_mm=images.slice_thickness_mm,
+        site=images.site,
+        candidate=_candidate(found),
         targets=_targets(found),
         slices=[
             SliceScore(
@@ -51,6 +60,20 @@ def result_row(job: Job, outcome: Outcome, outbox: Path) -> Result:
             )
             for rank, made in enumerate(outcome.objects)
         ],
+    )
+
+
+def _candidate(found: Analysis) -> CandidateScore | None:
+    if found.candidate is None:
+        return None
+    classifier = found.candidate.classifier
+    return CandidateScore(
+        classifier=classifier.name,
+        classifier_version=classifier.version,
+        classifier_digest=classifier.digest,
+        threshold=found.candidate.threshold,
+        probability=found.candidate.probability,
+        failure=found.candidate.failure,
     )
 
 

@@ -18,6 +18,7 @@ from dicom_out.finding import Finding
 from inference.annotation_files import File
 from inference.executor import Executor, OnStage, Request
 from inference.findings import Analysis, InputQuality, QualityCode
+from node.acquisition import Acquisition, acquisition_of
 from node.release import level, released
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class Outcome:
 
     analysis: Analysis
     digest: str
+    acquisition: Acquisition
     objects: tuple[Made, ...]
     object_findings: tuple[Finding, ...]  # what is wrong with the objects: with any, none is sent
     encode_s: float
@@ -82,12 +84,16 @@ def process(
     origin: Origin,
     folder: Path,
     *,
+    candidate: bool = True,
     on_stage: OnStage,
 ) -> Outcome:
     """Analyse the slices, with what is marked in them, write the result objects into `folder`, and check them."""
     started = time.perf_counter()
     request = Request(
-        tuple(i.path for i in inputs), tuple(a.file for a in annotations), _of_study(origin.missing)
+        tuple(i.path for i in inputs),
+        tuple(a.file for a in annotations),
+        _of_study(origin.missing),
+        candidate,
     )
     analysis = execute(request, on_stage=on_stage)
     on_stage("encode")
@@ -123,7 +129,15 @@ def process(
     made = tuple(_made(path, ds) for path, ds in zip(paths, written, strict=True))
     found = validation.findings(written, sources, marks)
     ended = time.perf_counter()
-    return Outcome(analysis, digest, made, found, encode_s=ended - encoding, total_s=ended - started)
+    return Outcome(
+        analysis,
+        digest,
+        acquisition_of(sources),
+        made,
+        found,
+        encode_s=ended - encoding,
+        total_s=ended - started,
+    )
 
 
 def _digest(

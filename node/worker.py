@@ -126,6 +126,7 @@ class Worker:
                 job.missing,
             ),
             outbox / job.study_instance_uid / str(job.generation),
+            candidate=job.attempts == 1,  # one that hangs or dies costs an attempt and not the result
             on_stage=partial(_log_stage, job.id),
         )
 
@@ -158,6 +159,9 @@ class Worker:
         if found:
             log.error("objects fail their check", extra={"job": job.id, "reason": verdict(found)})
         log.info("results stored", extra={"job": job.id, "objects": len(outcome.objects)})
+        candidate = outcome.analysis.candidate
+        if candidate is not None and candidate.failure:
+            log.error("candidate failed", extra={"job": job.id, "reason": candidate.failure})
 
     def _try_again_or_give_up(self, job: Job, error: Exception) -> None:
         reason = _reason(error)

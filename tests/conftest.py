@@ -14,7 +14,7 @@ from db.session import Sessions
 from inference.phantom import LesionKind, chest, write_study
 from tests.databases import Database, opened
 from tests.held import analyse_and_hold
-from tests.models import QUICK
+from tests.models import QUICK, next_version
 from tests.postgres import Server, server
 
 if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):  # share the cores, in the programs they start too
@@ -100,6 +100,12 @@ def real_data() -> Path:
 def phantom_study(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """A chest with a lesion, as DICOM, in full size."""
     return write_study(chest(seed=7, lesion=LesionKind.PIMA_LIKE), tmp_path_factory.mktemp("phantom"))
+
+
+@pytest.fixture(scope="session")
+def next_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demonstration model once more, as a bundle of another version and digest."""
+    return next_version(tmp_path_factory.mktemp("bundles") / "next")
 
 
 @pytest.fixture(scope="session")

@@ -2,14 +2,21 @@
 
 import typer
 
-from node.research import bundle, cohort, dataset
+from node.research import bundle, cohort, dataset, truth
 from node.research.ablation import ablation
 from node.research.cohort_folder import OtherCohort
 from node.research.course import CannotTrain
 from node.research.evaluate import CannotEvaluate, evaluate
+from node.research.selection import CannotValidate
+from node.research.subgroup import BadSubgroup
 from node.research.train import train
+from node.research.truth_table import BadTruthTable
+from node.research.validate import validate
 
-COMPLAINTS = (bundle.CannotImport, CannotEvaluate, CannotTrain, dataset.DatasetRefused, OtherCohort)
+COMPLAINTS = (
+    BadSubgroup, BadTruthTable, bundle.CannotImport, CannotEvaluate, CannotTrain, CannotValidate,
+    dataset.DatasetRefused, OtherCohort,
+)  # fmt: skip
 """What a person can mend."""
 
 
@@ -20,3 +27,5 @@ def add_to(cli: typer.Typer) -> None:
     cli.add_typer(bundle.cli, name="bundle")
     cli.command()(evaluate)
     cli.command()(ablation)
+    cli.add_typer(truth.cli, name="truth")
+    cli.command()(validate)

@@ -1,6 +1,7 @@
 """What an Executor promises, and what the child process adds: it can hang or die, and the next request is answered."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -56,6 +57,20 @@ def test_it_analyses_and_says_where_it_is(execute: Executor, study: tuple[Path, 
     assert analysis.probability == expected.probability is not None
     assert [s.sop_instance_uid for s in analysis.slices] == [s.sop_instance_uid for s in expected.slices]
     assert all(np.array_equal(a.hu, b.hu) for a, b in zip(analysis.slices, expected.slices, strict=True))
+
+
+def test_a_candidate_is_scored_beside_unless_it_is_not_asked_for(
+    study: tuple[Path, ...], next_bundle: Path
+) -> None:
+    rules = QUICK_SETTINGS.inference.model_copy(update={"candidate": next_bundle})
+    build = partial(app.in_process, QUICK_SETTINGS.model_copy(update={"inference": rules}))
+    with closing(SpawnedChild(build, blame, time_limit_s=250.0)) as execute:
+        both, alone = (execute(Asked(study, candidate=asked), on_stage=ignored) for asked in (True, False))
+    assert both.candidate is not None
+    assert alone.candidate is not None
+    assert both.candidate.classifier.version == "next"
+    assert both.candidate.probability == both.probability == alone.probability
+    assert (alone.candidate.probability, alone.candidate.failure[:8]) == (None, "left out")
 
 
 def test_a_refusal_comes_back_as_it_is(execute: Executor, study: tuple[Path, ...]) -> None:

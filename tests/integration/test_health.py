@@ -74,6 +74,7 @@ def test_the_metrics_are_prometheus_text_and_name_their_units(port: int) -> None
         assert is_counter == any(s.name.endswith("_total") for s in family.samples) or not family.samples
     values = _values(port)
     assert values["sedas_node_database_up", ""] == 1
+    assert values["sedas_node_shadow_mode", ""] == 0
     assert {s.value for s in State} == {label for name, label in values if name == "sedas_node_jobs"}
 
 

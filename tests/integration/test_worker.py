@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from config.settings import Settings
 from db import deliveries, jobs, results
+from db.figures import figures
 from db.models import DeliveryState, Job
 from db.session import Sessions
 from db.states import State
@@ -23,7 +24,7 @@ from inference import volume
 from inference.analyse import InProcess, Models
 from inference.bundle import WEIGHTS, demonstration, load_bundle
 from inference.classifier import Backend, Classifier
-from inference.executor import Abandoned, Executor, SpawnedChild
+from inference.executor import Abandoned, ChildDied, Executor, OnStage, Request, SpawnedChild
 from inference.findings import Analysis, SlicePolicy
 from inference.morphology import Mask
 from inference.phantom import LesionKind, write_study
@@ -36,6 +37,7 @@ from node.intake import consider_studies
 from node.interventions import CannotIntervene, retry_job
 from node.logs import blame
 from node.receive import Arrival
+from node.steps import Input, Origin, process
 from node.worker import Worker
 from tests.databases import ON_SQLITE
 from tests.failing import Doing
@@ -185,6 +187,68 @@ def test_the_release_level_decides_what_leaves_and_the_rows_keep_the_score(
         assert result.probability is not None
         texts = b"".join((node.storage.outbox / made.path).read_bytes() for made in result.objects)
     assert (b"Model probability of PIMA" in texts) is (level == "shadow")
+
+
+@pytest.fixture(scope="module")
+def with_candidate(models: Models, next_bundle: Path) -> Models:
+    return replace(models, candidate=Classifier(load_bundle(next_bundle), backend=Backend.EAGER))
+
+
+def test_a_candidates_score_is_a_row_and_in_no_object(
+    queued: int, sessions: Sessions, with_candidate: Models, node: Settings, now: datetime
+) -> None:
+    job = _work(sessions, with_candidate, node, now)
+    assert (job.id, job.state) == (queued, State.DELIVERING)
+    with sessions() as session:
+        result = results.of_job(session, job)
+        assert result is not None
+        assert result.candidate is not None
+        assert result.candidate.classifier_version == "next"
+        assert result.candidate.probability == result.probability
+        assert result.classifier_version != "next"
+        objects = b"".join((node.storage.outbox / made.path).read_bytes() for made in result.objects)
+    assert result.candidate.classifier_digest.encode() not in objects
+
+
+@ON_SQLITE
+def test_the_objects_are_the_same_bytes_with_a_candidate_and_without(
+    queued: int, sessions: Sessions, models: Models, with_candidate: Models, node: Settings, now: datetime
+) -> None:
+    with sessions() as session:
+        inputs = [
+            Input(node.storage.spool / i.path, i.sha256)
+            for i in jobs.inputs(session, session.get_one(Job, queued))
+        ]
+    made = [
+        process(
+            inputs, (), InProcess(each), node, Origin("here", 1, now), node.storage.outbox / name,
+            on_stage=lambda _: None,
+        ).objects
+        for name, each in (("alone", models), ("both", with_candidate))
+    ]  # fmt: skip
+    assert [(o.sop_instance_uid, o.sha256) for o in made[0]] == [
+        (o.sop_instance_uid, o.sha256) for o in made[1]
+    ]
+
+
+@ON_SQLITE
+def test_a_candidate_that_hangs_or_dies_costs_an_attempt_and_not_the_result(
+    queued: int, sessions: Sessions, with_candidate: Models, node: Settings, now: datetime
+) -> None:
+    def dying(request: Request, *, on_stage: OnStage) -> Analysis:
+        if request.candidate:
+            raise ChildDied("the analysing process died in stage candidate, exit code -9")
+        return InProcess(with_candidate)(request, on_stage=on_stage)
+
+    assert _work(sessions, dying, node, now).state is State.QUEUED
+    job = _work(sessions, dying, node, now + LATER)
+    assert (job.id, job.state) == (queued, State.DELIVERING)
+    with sessions() as session:
+        result = results.of_job(session, job)
+        assert result is not None
+        assert result.candidate is not None
+        assert result.candidate.failure == "left out: an earlier attempt at this analysis failed"
+    assert figures(sessions, now=now).candidate_failures == 1
 
 
 @ON_SQLITE

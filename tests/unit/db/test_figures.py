@@ -114,6 +114,7 @@ def test_nothing_that_grows_is_read_row_by_row(sessions: Sessions, now: datetime
         "SELECT max(id) FROM instances",
         "SELECT sum(size_bytes) FROM instances WHERE deleted_at IS NULL",
         "SELECT count(*), sum(seconds) FROM results",
+        "SELECT count(job_id) FROM candidate_scores WHERE probability IS NULL",
         "SELECT destination, count(*) FROM deliveries WHERE state IN ('waiting', 'unconfirmed') GROUP BY destination",
         "SELECT destination, count(*) FROM commitments WHERE state = 'asked' GROUP BY destination",
     ):

@@ -28,6 +28,10 @@ JOB = {
     "generation": 1, "series_instance_uid": "1.2.9", "reason": "", "attempts": 1, "created_at": AT,
     "released_at": AT, "completed_at": AT, "changed_at": AT,
 }  # fmt: skip
+TRUTH = {
+    "study_instance_uid": "1.2.1", "confirmed_by": "histology", "confirmed_on": "2026-02-03", "size_mm": 31.5,
+    "lobe": "RUL", "hard": False,
+}  # fmt: skip
 DELIVERY = {"job_id": 1, "destination": "pacs", "attempts": 2, "opened_at": AT, "next_attempt_at": AT}
 
 ROWS: dict[str, Sequence[Row]] = {
@@ -63,8 +67,20 @@ ROWS: dict[str, Sequence[Row]] = {
             "job_id": 1, "digest": "d", "label": "nodule", "probability": 0.625, "spread": 0.125, "flip": 0.25,
             "calibration": "Platt", "threshold": 0.5, "slice_policy": "annotated", "lung_volume_ml": 4000.5,
             "classifier": "c", "classifier_version": "1", "classifier_digest": "e", "segmenter": "s",
-            "segmenter_version": "2", "segmenter_digest": "f", "seconds": 1.5,
+            "segmenter_version": "2", "segmenter_digest": "f", "seconds": 1.5, "age_years": 63, "sex": "F",
+            "acquired_month": "2026-01", "manufacturer": "ACME", "scanner_model": "One", "kernel": "B70",
+            "slice_thickness_mm": 5.0, "site": "There",
         }
+    ],
+    "candidate_scores": [
+        {
+            "job_id": 1, "classifier": "k", "classifier_version": "2", "classifier_digest": "g",
+            "threshold": 0.5, "probability": 0.75, "failure": "",
+        }
+    ],
+    "truths": [
+        {**TRUTH, "label": "IPN", "imported_at": AT, "replaced_at": AT},
+        {**TRUTH, "label": "PIMA", "imported_at": AT},
     ],
     "targets": [{"job_id": 1, "rank": 0, "x_mm": 1.0, "y_mm": 2.0, "z_mm": 3.0, "size_mm": 4.0}],
     "slice_scores": [
@@ -174,6 +190,9 @@ REFUSED = {
     "ck_result_objects_role": "UPDATE result_objects SET role = 'extra'",
     "ck_results_probability": "UPDATE results SET probability = 2",
     "ck_results_label_with_number": "UPDATE results SET label = NULL",
+    "ck_candidate_scores_number_or_failure": "INSERT INTO candidate_scores SELECT job_id, 'k', '1', 'g', 0.5, NULL, '' FROM results",
+    "ck_truths_label": "INSERT INTO truths (study_instance_uid, label, confirmed_by, imported_at) SELECT '1.2.7', 'unsure', '', changed_at FROM jobs",
+    "(?i)unique.*truth": "INSERT INTO truths (study_instance_uid, label, confirmed_by, imported_at) SELECT '1.2.7', 'IPN', '', changed_at FROM jobs",
     "ck_audit_head_only_one": "INSERT INTO audit_head SELECT 2, key_name, 0, '', '' FROM audit_head",
     "(?i)foreign key": "DELETE FROM jobs WHERE id = 1",
 }

@@ -3,11 +3,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from inference.analyse import Models, Rules, analyse, showing
 from inference.annotations import Annotation
 from inference.bundle import Calibration, demonstration, load_bundle
-from inference.classifier import Backend, Classifier
+from inference.classifier import Backend, Classifier, Scores
 from inference.findings import Analysis, InputQuality, Label, QualityCode, SlicePolicy, Target
 from inference.morphology import Mask
 from inference.phantom import LesionKind, Phantom, as_volume, chest
@@ -109,6 +110,51 @@ def test_a_slab_that_holds_a_marked_slice_is_scored() -> None:
     marked = Region(Target(None, None), (3, 8), (3, 0, 0), np.zeros((6, 1, 1), dtype=np.bool_))
     shown = showing(marked, slabs(volume, 5.0), at_least=0.0)
     assert [slab.slices for slab in shown] == [(0, 1, 2, 3), (8, 9, 10, 11)]
+
+
+@pytest.fixture(scope="module")
+def coarser(models: Models) -> Classifier:
+    """A candidate that sees other slabs and other pixels than the model beside it."""
+    card = models.classify.bundle.card
+    numbers = card.preprocessing.model_copy(update={"slice_thickness_mm": 10.0, "pixel_mm": 1.8})
+    other = card.model_copy(update={"preprocessing": numbers, "version": "next", "threshold": 0.3})
+    bundle = models.classify.bundle.model_copy(update={"card": other, "digest": "e" * 64})
+    return Classifier(bundle, backend=Backend.EAGER)
+
+
+class Broken(Classifier):
+    def __call__(self, images: NDArray[np.float32]) -> Scores:
+        raise RuntimeError(f"{len(images)} slices of Roe^Jane")
+
+
+def test_a_candidate_scores_the_same_target_as_it_would_alone(
+    models: Models, phantom: Phantom, plain: Analysis, coarser: Classifier
+) -> None:
+    stages = list[str]()
+    both = analyse(as_volume(phantom), (), replace(models, candidate=coarser), on_stage=stages.append)
+    alone = analyse(as_volume(phantom), (), replace(models, classify=coarser))
+    assert stages[-1] == "candidate"
+    assert both.candidate is not None
+    assert both.candidate.probability == alone.probability != both.probability == plain.probability
+    assert (both.candidate.classifier.digest, both.candidate.threshold) == ("e" * 64, 0.3)
+    assert both.classifier == plain.classifier
+
+
+def test_a_candidate_that_fails_costs_nothing_and_quotes_nothing(
+    models: Models, phantom: Phantom, plain: Analysis
+) -> None:
+    broken = Broken(models.classify.bundle, backend=Backend.EAGER)
+    found = analyse(as_volume(phantom), (), replace(models, candidate=broken))
+    assert found.probability == plain.probability
+    assert found.candidate is not None
+    assert (found.candidate.probability, found.candidate.failure) == (None, "RuntimeError")
+
+
+def test_what_the_model_does_not_score_the_candidate_does_not_either(
+    models: Models, phantom: Phantom, coarser: Classifier
+) -> None:
+    found = analyse(as_volume(phantom), (), replace(models, select=(nothing,), candidate=coarser))
+    assert found.candidate is None
 
 
 def test_consistency_stands_beside_the_probability(plain: Analysis) -> None:

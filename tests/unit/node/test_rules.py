@@ -1,15 +1,17 @@
 """Completion, release and retry: facts in, a decision out."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from config.settings import Completion, Delivery, Destination, Release, ReleaseLevel, ReleaseTime
 from db.states import Event
-from inference.findings import SlicePolicy
+from inference.findings import Candidate, SlicePolicy
 from node.completion import is_settled, verdict
-from node.release import level, next_event, recipients
+from node.release import level, next_event, recipients, released
 from node.retry import LIMITS, OTHERWISE, resend_after, retry_after
+from tests.analyses import analysis_of, ct_headers
 
 
 def test_a_study_is_complete_after_the_quiet_period(now: datetime) -> None:
@@ -26,6 +28,23 @@ def test_each_slice_policy_has_its_release_level(policy: SlicePolicy) -> None:
     rules = Release.model_validate({policy.value: ReleaseLevel.SHADOW})
     assert level(rules, policy) is ReleaseLevel.SHADOW
     assert next_event(rules, policy, leaves=True) is Event.RESULTS_KEPT
+
+
+@pytest.mark.parametrize("policy", SlicePolicy)
+@pytest.mark.parametrize("when", ReleaseTime)
+def test_in_shadow_mode_nothing_leaves_whatever_the_rest_says(policy: SlicePolicy, when: ReleaseTime) -> None:
+    rules = Release(shadow=True, when=when)
+    assert level(rules, policy) is ReleaseLevel.SHADOW
+    assert next_event(rules, policy, leaves=True) is Event.RESULTS_KEPT
+
+
+def test_no_object_is_made_from_a_candidates_score() -> None:
+    plain = analysis_of(ct_headers(rows=64, columns=64))
+    candidate = Candidate(plain.classifier, threshold=0.5, probability=0.7)
+    for rules in (Release(), Release(shadow=True), Release(automatic=ReleaseLevel.CANDIDATES)):
+        shown = released(rules, replace(plain, candidate=candidate))
+        assert shown == released(rules, plain)
+        assert shown.candidate is None
 
 
 @pytest.mark.parametrize(
