@@ -11,7 +11,7 @@ OHIF_SHA512 := 5997719a9986eeba85816f5924b71b82bdd70ad2e2d4a0cd3e831a798e4f3deea
 OHIF_FILES := .ohif/package/dist/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test peers ohif lock audit lungs bundle bench reception conformance faults soak fuzz clean
+.PHONY: help demo test peers ohif lock audit lungs bundle bench training reception conformance faults soak fuzz clean
 
 help:  ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1: \2/p' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ bundle: $(INSTALLED)  ## train the demonstration model again
 
 bench: $(INSTALLED)  ## measure an analysis against the stock chain (about 10 minutes)
 	@$(VENV)/bin/python -m tests.benchmarks --out docs
+
+training: $(INSTALLED)  ## measure training against a plain ResNet50 loop (about 10 minutes, on a quiet machine)
+	@$(VENV)/bin/python -m tests.benchmarks.training --out docs
 
 faults: $(INSTALLED)  ## kill the node at every step on both databases (about 25 minutes; a cut run goes on)
 	@$(VENV)/bin/python -m tests.faults

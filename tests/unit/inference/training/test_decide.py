@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 from scipy.special import logit
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_curve
+from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+from sklearn.metrics import roc_curve  # type: ignore[import-untyped]
 
 from inference.evaluation.sample import Scores, Truth
 from inference.training.decide import platt, youden
