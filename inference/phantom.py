@@ -277,7 +277,7 @@ def write_study(
 def _series(phantom: Phantom, number: int) -> SeriesFacts:
     return SeriesFacts(
         seed=phantom.seed,
-        case=" ".join(map(str, (phantom.kind, phantom.size_mm, *filter(None, [phantom.lobe])))),
+        case=f"{phantom.kind} {phantom.size_mm}" + (f" {phantom.lobe}" if phantom.lobe else ""),
         number=number,
         kernel=phantom.kernel,
         spacing_mm=phantom.spacing_mm,

@@ -150,13 +150,17 @@ def _patient(
 
 
 def _left_out(name: str, after: int, count: int, rng: np.random.Generator) -> Iterator[LeftOut]:
-    labels = _dealt({PIMA.label: PIMA.patients, IPN.label: IPN.patients}, count)
-    for number, label in enumerate(_shuffled(labels, rng), start=after + 1):
-        kind = PIMA if label is PIMA.label else IPN
-        age = round(float(kind.ages.spread(100)[rng.integers(100)]))
+    sizes = largest_remainder(count, (PIMA.patients, IPN.patients))
+    reasons = [
+        (kind, reason)
+        for kind, size in zip((PIMA, IPN), sizes, strict=True)
+        for reason in _dealt(dict.fromkeys(_LEFT_OUT_FOR[kind.label], 1), size)
+    ]
+    for number, (kind, reason) in enumerate(_shuffled(reasons, rng), start=after + 1):
+        age = round(float(rng.choice(kind.ages.spread(100))))
         acquired, birth_date = _dates(age, rng)
-        sex, reason = rng.choice(tuple(kind.sexes)), rng.choice(_LEFT_OUT_FOR[label])
-        yield LeftOut(f"{name}-{number:04d}", label, Sex(sex), age, birth_date, acquired, str(reason))
+        sex = Sex(rng.choice(tuple(kind.sexes)))
+        yield LeftOut(f"{name}-{number:04d}", kind.label, sex, age, birth_date, acquired, reason)
 
 
 def _dates(age: int, rng: np.random.Generator) -> tuple[date, date]:

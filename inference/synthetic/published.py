@@ -56,9 +56,9 @@ IPN = Class(
     sexes={Sex.FEMALE: 115, Sex.MALE: 138},
 )
 
-_MEETING_MM = 35.0  # PIMA's lower and IPN's upper quartile
+MEETING_MM = 35.0  # PIMA's lower and IPN's upper quartile
 
 
 def is_hard(label: Label, size_mm: float) -> bool:
     """The smaller PIMA and the larger IPN, whose size says the wrong class: a quarter of each."""
-    return size_mm < _MEETING_MM if label is Label.PIMA else size_mm > _MEETING_MM
+    return size_mm < MEETING_MM if label is Label.PIMA else size_mm > MEETING_MM

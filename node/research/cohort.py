@@ -9,13 +9,13 @@ from rich.console import Console
 
 from node.research.cohort_folder import Asked, claimed
 
-commands = typer.Typer(help="Cohorts of patients.", no_args_is_help=True)
+commands = typer.Typer(no_args_is_help=True)
 screen = Console(highlight=False, markup=False, soft_wrap=True)
 
 
 @commands.callback()
 def cohort() -> None:
-    """Synthetic cohorts."""
+    """Cohorts of patients who are drawn, not real."""
 
 
 @commands.command()

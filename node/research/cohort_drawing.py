@@ -21,7 +21,7 @@ from inference.synthetic.plan import Patient, Plan
 from inference.synthetic.shares import central, marked_counts
 from node.research.cohort_folder import Folder
 
-_FIELD_MM = 358.4  # 512 pixels of 0.7 mm
+FIELD_MM = 358.4  # 512 pixels of 0.7 mm
 _READ_AT = time(16, 0)
 _KINDS = {Label.PIMA: LesionKind.PIMA_LIKE, Label.IPN: LesionKind.IPN_LIKE}
 
@@ -80,7 +80,7 @@ def _draw(patient: Patient, *, folder: Folder, pixels: int) -> str:
         size_mm=patient.size_mm,
         lobe=patient.lobe,
         pixels=pixels,
-        pixel_mm=_FIELD_MM / pixels,
+        pixel_mm=FIELD_MM / pixels,
     )
     study = folder.study(patient.patient_id)
     partial_study = study.with_name(f".{study.name}.part")

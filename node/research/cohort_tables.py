@@ -7,8 +7,8 @@ from io import StringIO
 from dicom_out.durable import write_durably
 from inference.findings import Label
 from inference.synthetic.plan import LeftOut, Plan
-from inference.synthetic.published import is_hard
-from node.research.cohort_drawing import Marked
+from inference.synthetic.published import IPN, MEETING_MM, PIMA, Class, is_hard
+from node.research.cohort_drawing import FIELD_MM, Marked
 from node.research.cohort_folder import Asked, Folder
 
 _PATIENT_COLUMNS = (
@@ -89,13 +89,18 @@ def _readme(plan: Plan, marked: Sequence[Marked], asked: Asked) -> str:
 Everything here is drawn: no image, name or number is of a person, and what a model learns from it has no clinical meaning.
 Two kinds of lesion, caricatures of PIMA and IPN, stand in chests of one kind; they are easier to tell apart than in life.
 
-Made by `sedas-node cohort synth` with seed {asked.seed}, {asked.patients} patients, {asked.pixels} x {asked.pixels} pixels of {358.4 / asked.pixels:.3g} mm; the same numbers give the same bytes.
+Made by `sedas-node cohort synth` with seed {asked.seed}, {asked.patients} patients, {asked.pixels} x {asked.pixels} pixels of {FIELD_MM / asked.pixels:.3g} mm; the same numbers give the same bytes.
 
-- {pima} PIMA and {len(marked) - pima} IPN, {slices} marked slices{f", {len(plan.left_out)} more screened and left out, without images" if plan.left_out else ""}.
-- `patients.csv`: one row a patient. Counts of labels, lobes and sexes, and the quartiles of ages and sizes, follow the paper's table 1 in each class; each is dealt out independently of the others. Least and greatest are ours (sizes 12 and 115 mm PIMA, 6 and 60 mm IPN), as are dates, two sites, three scanners and kernels (the paper is of one site).
-- `size_mm` is the longest axial diameter of the lesion as drawn; the largest difference from the wanted one is {off_mm:.1f} mm. `lobe` is that of its centre, behind planes that stand for the fissures; a large lesion reaches beyond its lobe. `hard` is PIMA below and IPN above 35 mm, where the quartiles of the classes meet.
+- {pima} PIMA and {len(marked) - pima} IPN, {slices} marked slices; {len(plan.left_out)} more screened and left out, without images.
+- `patients.csv`: one row a patient. Counts of labels, lobes and sexes, and the quartiles of ages and sizes, follow the paper's table 1 in each class; each is dealt out independently of the others. Least and greatest are ours (sizes {_ends(PIMA)} PIMA, {_ends(IPN)} IPN), as are dates, two sites, three scanners and kernels (the paper is of one site).
+- `size_mm` is the longest axial diameter of the lesion as drawn; the largest difference from the wanted one is {off_mm:.1f} mm. `lobe` is that of its centre, behind planes that stand for the fissures; a large lesion reaches beyond its lobe. `hard` is PIMA below and IPN above {MEETING_MM:g} mm, where the quartiles of the classes meet.
 - `dicom/PATIENT/`: one CT series of 5 mm slices, and `marks.dcm`, a Key Object Selection of the marked slices.
 - `annotations/slices.csv`: the same slices. Of those that show the lesion the central ones are marked, in proportion to their number.
 - `truth.csv`: for `sedas-node truth import`.
 - `drawn/`: how each patient came out, with the lesion's centre and every slice that shows it.
 """
+
+
+def _ends(kind: Class) -> str:
+    least, *_, greatest = kind.sizes_mm.values
+    return f"{least:g} and {greatest:g} mm"
