@@ -22,8 +22,8 @@ BUNDLE = "bundle"
 PREDICTIONS, SELECTION = "predictions.json", "selection.json"
 
 
-def finish(fitted: Fitted, dataset: Dataset, split: Split, recipe: Recipe) -> Path:
-    """Writes predictions, then the bundle, whole; the bundle's folder."""
+def finish(fitted: Fitted, dataset: Dataset, split: Split, recipe: Recipe) -> None:
+    """Writes predictions, then the bundle, whole."""
     weights = as_safetensors(fitted.weights)
     training = Training(
         recipe, dataset, split, fitted.best, len(fitted.history), hashlib.sha256(weights).hexdigest()
@@ -39,7 +39,6 @@ def finish(fitted: Fitted, dataset: Dataset, split: Split, recipe: Recipe) -> Pa
     write_whole(recipe.out / SELECTION, lambda partial: partial.write_bytes(to_json(selection)))
     write_whole(recipe.out / PREDICTIONS, lambda partial: partial.write_bytes(to_json(test)))
     write_folder(recipe.out / BUNDLE, lambda folder: put_bundle(folder, weights, card))
-    return recipe.out / BUNDLE
 
 
 def _decided(training: Training, selection: Sequence[Subject]) -> Card:

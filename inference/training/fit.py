@@ -17,6 +17,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from inference.bundle import CERTAIN
 from inference.dataset.folder import Dataset
 from inference.dataset.manifest import Split
 from inference.evaluation.discrimination import auc
@@ -31,8 +32,6 @@ from inference.training.optimiser import optimiser_for, share_of_rate
 from inference.training.recipe import Hardware, Recipe
 from inference.training.slices import Batches, Slices, chance, images_of
 from inference.training.watch import Batch, Watch
-
-_CERTAIN = 1e-6  # a probability nearer to 0 or 1 counts as this near in the selection loss
 
 
 class Diverged(ArithmeticError):
@@ -179,7 +178,7 @@ class Course:
                 f" after epoch {number}"
             )
         truth = np.array([self.dataset.cases[name].positive for name in cases])
-        met = np.clip(np.where(truth, probability, 1 - probability), _CERTAIN, 1.0)
+        met = np.clip(np.where(truth, probability, 1 - probability), CERTAIN, 1.0)
         return float(-np.log(met).mean()), computed(auc(truth, probability))
 
     def _probability(self, case: str) -> float:
@@ -232,7 +231,7 @@ def repeatable(hardware: Hardware) -> Iterator[None]:
     """Only algorithms that sum in the same order every time; torch's own choice comes back at the end."""
     before, threads = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS is not repeatable
-    torch.use_deterministic_algorithms(True)
+    torch.use_deterministic_algorithms(True, warn_only=hardware.device == "cuda")  # where not all are there
     torch.set_num_threads(hardware.threads or threads)
     try:
         yield

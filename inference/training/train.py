@@ -41,18 +41,19 @@ def train(recipe: Recipe, watch: Watch) -> Outcome | None:
     check(dataset.manifest)
     split = dataset.split(recipe.split)
     _refuse(dataset, split)
-    begun = any((recipe.out / name).exists() for name in (CHECKPOINT, BUNDLE))
-    claim(recipe.out, Run(recipe=recipe, dataset_digest=dataset.digest), begun=begun)
-    if (recipe.out / BUNDLE).is_dir():
-        return Outcome(recipe.out / BUNDLE, anew=False)
-    dataset.verify({*split.train, *split.selection, *split.test})
-    with _memory_in_words(recipe, dataset.manifest.preprocessing.size):
-        fitted = fit(_begun(recipe), dataset, split, recipe, watch)
-        if fitted is None:
-            return None
-        bundle = finish(fitted, dataset, split, recipe)
-    (recipe.out / CHECKPOINT).unlink()
-    return Outcome(bundle, anew=True)
+    checkpoint, bundle = recipe.out / CHECKPOINT, recipe.out / BUNDLE
+    anew, begun = not bundle.exists(), checkpoint.exists()
+    claim(recipe.out, Run(recipe=recipe, dataset_digest=dataset.digest), begun=begun or not anew)
+    if anew:
+        dataset.verify({*split.train, *split.selection, *split.test})
+        with _memory_in_words(recipe, dataset.manifest.preprocessing.size):
+            network = build(recipe.architecture) if begun else _fresh(recipe)
+            fitted = fit(network, dataset, split, recipe, watch)
+            if fitted is None:
+                return None
+            finish(fitted, dataset, split, recipe)
+    checkpoint.unlink(missing_ok=True)
+    return Outcome(bundle, anew)
 
 
 def _refuse(dataset: Dataset, split: Split) -> None:
@@ -61,7 +62,7 @@ def _refuse(dataset: Dataset, split: Split) -> None:
         refuse_one_class(dataset, cases, part)
 
 
-def _begun(recipe: Recipe) -> ResNet:
+def _fresh(recipe: Recipe) -> ResNet:
     torch.manual_seed(recipe.seed)
     network = build(recipe.architecture)
     if recipe.initial == "random":
