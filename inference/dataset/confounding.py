@@ -77,8 +77,8 @@ def _sentence(association: _Association) -> str:
         f"{association.values[place]}: {association.counts[place, 0]} PIMA, {association.counts[place, 1]} IPN"
         for place in commonest[:SHOWN]
     ]
-    if more := len(commonest) - SHOWN:
-        shown += [f"{more} more"] if more > 0 else []
+    if len(commonest) > SHOWN:
+        shown.append(f"{len(commonest) - SHOWN} more")
     return (
         f"The {association.attribute} goes with the label: it alone tells {association.told} of"
         f" {association.total} cases, the commoner label {association.guessed} ({'; '.join(shown)})."

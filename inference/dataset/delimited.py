@@ -66,8 +66,8 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise BadTable(f"the table cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise BadTable("the table is not UTF-8: save it as CSV UTF-8") from error
+    except UnicodeDecodeError:
+        raise BadTable("the table is not UTF-8: save it as CSV UTF-8") from None
     found = [(number, line) for number, line in enumerate(_split(text), 1) if any(line)]
     if not found:
         raise BadTable("the table is empty, expected a header row")

@@ -14,7 +14,7 @@ class Leak(BadDataset):
 
 def check(manifest: Manifest) -> None:
     if found := leaks(manifest):
-        raise Leak("the dataset leaks:\n  " + "\n  ".join(found))
+        raise Leak("the dataset is refused:\n  " + "\n  ".join(found))
 
 
 def leaks(manifest: Manifest) -> tuple[str, ...]:
@@ -44,13 +44,13 @@ def _shared_slices(cases: Iterable[Case]) -> Iterator[str]:
             holders[digest].append(case.name)
     pairs = Counter(pair for names in holders.values() for pair in combinations(names, 2))
     for (first, second), slices in pairs.items():
-        yield f"{first} and {second} share {slices} slices"
+        yield f"{first} and {second}: {slices} of their slices are the same"
 
 
 def _repeated_slices(cases: Iterable[Case]) -> Iterator[str]:
     for case in cases:
         if again := len(case.slice_sha256) - len(set(case.slice_sha256)):
-            yield f"{case.name} holds {again} slices twice"
+            yield f"{case.name}: {again} of its slices are repeated"
 
 
 def _prepared_apart(cases: Iterable[Case]) -> Iterator[str]:

@@ -41,10 +41,10 @@ def not_asked(rows: Iterable[Row]) -> tuple[str, ...]:
     undated = sum(row.label == "PIMA" and _days_to_histology(row) is None for row in kept)
     unfollowed = sum(_rests_on_follow_up(row) and row.follow_up_months is None for row in kept)
     counts = (
-        (undated, "PIMA: the days between CT and histology are not known"),
-        (unfollowed, "IPN: the length of the follow-up is not known"),
+        (undated, "PIMA whose days between CT and histology are not known"),
+        (unfollowed, "IPN whose follow-up is of unknown length"),
     )
-    return tuple(f"{patients} patients with {what}" for patients, what in counts if patients)
+    return tuple(f"patients with {what}: {patients}" for patients, what in counts if patients)
 
 
 def selection_flow(rows: Sequence[Row], reasons: Mapping[str, str], split: Split | None = None) -> Flow:

@@ -37,10 +37,10 @@ def folds(
 ) -> tuple[Split, ...]:
     """Every patient is tested in exactly one of them; all are alike in classes and sizes."""
     if k < 2:
-        raise CannotSplit(f"{k} folds, expected 2 or more")
+        raise CannotSplit(f"folds: {k}, expected 2 or more")
     for label in LABELS:
         if (patients := sum(row.label == label for row in rows)) < k:
-            raise CannotSplit(f"{patients} patients are {label}, {k} folds need one each")
+            raise CannotSplit(f"patients with {label}: {patients}, expected one for each of {k} folds")
     dealt = [row for label in LABELS for stratum in _strata(rows, label, f"{seed} folds") for row in stratum]
     return tuple(
         _split(f"fold-{n + 1}", dealt[n::k], rows, seed=seed, mode=mode, selection=selection)
@@ -53,10 +53,10 @@ def leave_one_site_out(
 ) -> tuple[Split, ...]:
     """Each site is tested by what was trained at the others."""
     if without := sum(not row.site for row in rows):
-        raise CannotSplit(f"{without} of {len(rows)} patients have no site")
+        raise CannotSplit(f"patients without a site: {without} of {len(rows)}")
     sites = sorted({row.site for row in rows})
     if len(sites) < 2:
-        raise CannotSplit(f"{len(sites)} site, expected 2 or more")
+        raise CannotSplit(f"sites: {len(sites)}, expected 2 or more")
     members = {site: [row for row in rows if row.site == site] for site in sites}
     if poor := [f"{site} has no {label}" for site in sites for label in _absent(members[site])]:
         raise CannotSplit(f"a site is tested on both classes, but {', '.join(poor)}")
@@ -77,7 +77,7 @@ def by_table(rows: Sequence[Row], parts: Iterable[Assignment], *, mode: Mode = M
     members = {part: [row for row in rows if part_of[row.patient_id] is part] for part in Part}
     if mode is Mode.PAPER:
         if apart := len(members[Part.SELECTION]):
-            raise CannotSplit(f"{apart} patients are in selection, but in paper mode the test part selects")
+            raise CannotSplit(f"patients in selection: {apart}, but in paper mode the test part selects")
         members[Part.SELECTION] = members[Part.TEST]
     if poor := [f"{part} has no {label}" for part in Part for label in _absent(members[part])]:
         raise CannotSplit(f"each part needs both classes, but {', '.join(poor)}")
@@ -95,14 +95,10 @@ def renamed(split: Split, names: Mapping[str, str]) -> Split:
 def _split(
     name: str, tested: Sequence[Row], rows: Sequence[Row], *, seed: int, mode: Mode, selection: float
 ) -> Split:
-    rest = _without(rows, tested)
-    if mode is Mode.PAPER:
-        selecting, training = tested, rest
-    else:
-        selecting = _drawn(rest, selection, chance=f"{seed} selection {name}", leaving=1)
-        training = _without(rest, selecting)
-    if absent := _absent(training):
-        raise CannotSplit(f"{name}: no {' and no '.join(absent)} is left to train")
+    selecting, training = tested, _without(rows, tested)
+    if mode is Mode.INNER:
+        selecting = _drawn(training, selection, chance=f"{seed} selection {name}", leaving=1)
+        training = _without(training, selecting)
     return Split(name=name, mode=mode, train=_keys(training), selection=_keys(selecting), test=_keys(tested))
 
 
@@ -115,7 +111,7 @@ def _drawn(rows: Sequence[Row], share: float, *, chance: str, leaving: int) -> l
         strata = _strata(rows, label, chance)
         total = sum(map(len, strata))
         if total <= leaving:
-            raise CannotSplit(f"{total} patients are {label}, {leaving + 1} parts need one each")
+            raise CannotSplit(f"patients with {label}: {total}, expected one for each of {leaving + 1} parts")
         wanted = min(max(1, math.floor(total * share + 0.5)), total - leaving)
         for stratum, patients in zip(strata, _apportioned([*map(len, strata)], wanted), strict=True):
             drawn += stratum[:patients]

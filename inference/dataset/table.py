@@ -28,33 +28,21 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _SHORTEST_ID = 4  # characters: a shorter one would be found in many a sentence
 
 
-def _lower(text: object) -> object:
-    return text.lower() if isinstance(text, str) else text
-
-
-def _upper(text: object) -> object:
-    return text.upper() if isinstance(text, str) else text
-
-
-def _number(text: object) -> object:
+def _number(text: str) -> str:
     """With a point or a comma; not what Python takes besides (1e3, 1_0, nan)."""
-    if not isinstance(text, str):
-        return text
     if not _PLAIN.fullmatch(text):
         raise ValueError("expected a number such as 12.5")
     return text.replace(",", ".")
 
 
-def _day(text: object) -> object:
+def _day(text: str) -> str:
     """Not what pydantic takes besides: seconds since 1970."""
-    if isinstance(text, str) and not _DAY.fullmatch(text):
+    if not _DAY.fullmatch(text):
         raise ValueError("expected a date as YYYY-MM-DD")
     return text
 
 
-def _yes(text: object) -> object:
-    if not isinstance(text, str):
-        return text
+def _yes(text: str) -> bool:
     if text.lower() not in ("yes", "no"):
         raise ValueError("expected yes or no")
     return text.lower() == "yes"
@@ -72,16 +60,16 @@ class Row:
 
     number: int  # of the row, the header being 1
     patient_id: PatientId = field(repr=False)
-    label: Annotated[Label, BeforeValidator(_upper)]
-    confirmed_by: Annotated[Confirmation, BeforeValidator(_lower)] = NOT_STATED
+    label: Annotated[Label, BeforeValidator(str.upper)]
+    confirmed_by: Annotated[Confirmation, BeforeValidator(str.lower)] = NOT_STATED
     acquired: Date | None = None
     size_mm: Annotated[float, BeforeValidator(_number), Field(ge=1, le=400)] | None = None
-    lobe: Annotated[Lobe, BeforeValidator(_upper)] = ""
-    sex: Annotated[Sex, BeforeValidator(_upper)] | None = None
+    lobe: Annotated[Lobe, BeforeValidator(str.upper)] = ""
+    sex: Annotated[Sex, BeforeValidator(str.upper)] | None = None
     age: Annotated[int, BeforeValidator(_number), Field(ge=0, le=120)] | None = None  # years
     site: str = ""
     hard: Annotated[bool, BeforeValidator(_yes)] | None = None
-    study_instance_uid: Annotated[str, Field(max_length=64, pattern=r"^\d+(\.\d+)+$")] = ""  # PS3.5 9.1
+    study_instance_uid: Annotated[str, Field(max_length=64, pattern=r"^[0-9]+(\.[0-9]+)+$")] = ""  # PS3.5 9.1
     confirmed_on: Date | None = None  # the histology
     follow_up_months: Annotated[float, BeforeValidator(_number), Field(le=600)] | None = None
     exclude: Annotated[str, Field(max_length=80)] = ""  # why the patient was screened and left out
@@ -95,7 +83,7 @@ class Row:
 class Assignment:
     number: int
     patient_id: PatientId = field(repr=False)
-    part: Annotated[Part, BeforeValidator(_lower)]
+    part: Annotated[Part, BeforeValidator(str.lower)]
 
 
 def read_table(path: Path) -> tuple[Row, ...]:

@@ -74,7 +74,7 @@ def test_the_same_slice_in_two_patients_is_counted_whatever_the_split() -> None:
     first, second = TRAIN
     twin = second.model_copy(update={"slice_sha256": (*first.slice_sha256, sha256("own"))})
     cases = [twin if each is second else each for each in CASES]
-    assert leaks(manifest(cases, WHOLE)) == ("case-0001 and case-0002 share 2 slices",)
+    assert leaks(manifest(cases, WHOLE)) == ("case-0001 and case-0002: 2 of their slices are the same",)
 
 
 def test_a_slice_in_three_patients_is_named_for_each_pair() -> None:
@@ -87,7 +87,7 @@ def test_a_slice_in_three_patients_is_named_for_each_pair() -> None:
 
 def test_the_same_slice_twice_in_a_patient_is_counted() -> None:
     doubled = CASES[0].model_copy(update={"slice_sha256": (*CASES[0].slice_sha256, CASES[0].slice_sha256[0])})
-    assert leaks(manifest([doubled, *CASES[1:]], WHOLE)) == ("case-0001 holds 1 slices twice",)
+    assert leaks(manifest([doubled, *CASES[1:]], WHOLE)) == ("case-0001: 1 of its slices are repeated",)
 
 
 def test_cases_that_were_prepared_by_their_label_are_refused() -> None:
@@ -111,7 +111,7 @@ def test_every_leak_of_every_split_is_listed_at_once() -> None:
         check(damaged)
     assert isinstance(refused.value, BadDataset)
     assert str(refused.value).split("\n  ") == [
-        "the dataset leaks:",
+        "the dataset is refused:",
         "split main: case-0002 is in train and in test",
         "split fold-2: case-0005 is in train and in test",
     ]

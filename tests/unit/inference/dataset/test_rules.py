@@ -69,8 +69,8 @@ def test_what_could_not_be_asked_is_counted() -> None:
         row("IPN", confirmed_by="histology"),
         row("IPN", follow_up_months=7),
     ]
-    assert not_asked(rows) == ("2 patients with PIMA: the days between CT and histology are not known",)
-    assert not_asked([row("IPN")]) == ("1 patients with IPN: the length of the follow-up is not known",)
+    assert not_asked(rows) == ("patients with PIMA whose days between CT and histology are not known: 2",)
+    assert not_asked([row("IPN")]) == ("patients with IPN whose follow-up is of unknown length: 1",)
 
 
 ROWS = [*patients("PIMA", 20), *patients("IPN", 30)]

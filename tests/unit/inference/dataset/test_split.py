@@ -59,7 +59,7 @@ def test_sizes_are_shared_out_where_there_are_enough() -> None:
 @pytest.mark.parametrize(("positive", "negative", "few"), [(2, 9, "PIMA"), (9, 2, "IPN")])
 def test_a_class_needs_a_patient_for_each_part(positive: int, negative: int, few: str) -> None:
     rows = [*patients("PIMA", positive), *patients("IPN", negative)]
-    with pytest.raises(CannotSplit, match=rf"^2 patients are {few}, 3 parts need one each$"):
+    with pytest.raises(CannotSplit, match=rf"^patients with {few}: 2, expected one for each of 3 parts$"):
         by_seed(rows, seed=0)
     assert min(labels(by_seed(rows, seed=0, mode=Mode.PAPER).train)) == 1
 
@@ -99,9 +99,11 @@ def test_folds_are_alike_in_size() -> None:
 
 
 def test_more_folds_than_patients_of_a_class_are_refused() -> None:
-    with pytest.raises(CannotSplit, match=r"^4 patients are IPN, 5 folds need one each$"):
+    with pytest.raises(CannotSplit, match=r"^patients with IPN: 4, expected one for each of 5 folds$"):
         folds([*patients("PIMA", 9), *patients("IPN", 4)], 5, seed=0)
-    with pytest.raises(CannotSplit, match=r"^1 folds, expected 2 or more$"):
+    with pytest.raises(CannotSplit, match=r"^patients with PIMA: 1, expected one for each of 2 parts$"):
+        folds([*patients("PIMA", 2), *patients("IPN", 9)], 2, seed=0)
+    with pytest.raises(CannotSplit, match=r"^folds: 1, expected 2 or more$"):
         folds(PAPER, 1, seed=0)
 
 
@@ -121,8 +123,8 @@ def test_each_site_is_tested_by_the_others() -> None:
 @pytest.mark.parametrize(
     ("sites", "why"),
     [
-        ((("Bonn",), ("Bonn",)), "^1 site, expected 2 or more$"),
-        ((("Bonn", ""), ("Bonn", "Ulm")), "^3 of 12 patients have no site$"),
+        ((("Bonn",), ("Bonn",)), "^sites: 1, expected 2 or more$"),
+        ((("Bonn", ""), ("Bonn", "Ulm")), "^patients without a site: 3 of 12$"),
         ((("Bonn",), ("Bonn", "Ulm")), "both classes, but Ulm has no PIMA$"),
     ],
 )
@@ -156,7 +158,7 @@ def test_a_patient_without_a_part_is_named_by_its_row() -> None:
 
 def test_in_paper_mode_a_table_knows_no_selection() -> None:
     rows = [*patients("PIMA", 6), *patients("IPN", 6)]
-    with pytest.raises(CannotSplit, match=r"^4 patients are in selection, but in paper mode"):
+    with pytest.raises(CannotSplit, match=r"^patients in selection: 4, but in paper mode"):
         by_table(rows, by_thirds(rows), mode=Mode.PAPER)
     two = [*assigned(rows[::2], Part.TRAIN), *assigned(rows[1::2], Part.TEST)]
     split = by_table(rows, two, mode=Mode.PAPER)

@@ -1,5 +1,7 @@
 """The patient table as sites write it; every mistake is said at once and no cell is quoted."""
 
+import re
+from dataclasses import fields
 from datetime import date
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 from inference.dataset.delimited import BadTable
 from inference.dataset.table import Part, Row, read_parts, read_table
 from inference.evaluation.subject import Sex
+from tests.conftest import ROOT
 
 FULL = """\
 patient_id,label,confirmed_by,acquired,size_mm,lobe,sex,age,site,hard,study_instance_uid,confirmed_on,follow_up_months,exclude
@@ -124,6 +127,8 @@ def test_all_mistakes_are_said_at_once_and_without_a_cell(tmp_path: Path) -> Non
         ("follow_up_months", "six"),
         ("study_instance_uid", "1.2.840.1/2"),
         ("study_instance_uid", "1." * 32 + "1"),
+        ("study_instance_uid", "1.\u0662"),
+        ("size_mm", "\u0661\u0662"),
         ("patient_id", "9" * 65),
         ("exclude", "why " * 21),
     ],
@@ -185,3 +190,9 @@ def test_a_table_of_parts(tmp_path: Path) -> None:
 def test_a_patient_in_two_parts_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadTable, match="rows 2, 4: the same patient_id"):
         read_parts(written(tmp_path, "patient_id,part\na,train\nb,test\na,test\n"))
+
+
+def test_the_page_on_the_table_names_its_columns() -> None:
+    page = (ROOT / "docs" / "patient-table.md").read_text()
+    named = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    assert named == [field.name for field in fields(Row) if field.name != "number"]
