@@ -62,10 +62,11 @@ def build(
 ) -> Built:
     """`found` is by patient id, of every row that the table's own rules leave. Raises BadDataset; a leak is one."""
     excluded = screened(rows, order.inclusion)
-    cases = _named(order, [row.patient_id for row in rows if row.patient_id not in excluded])
+    linked = read_linkage(beside(order.out, "linkage.csv"))  # a case keeps its name from version to version
+    cases = names([r.patient_id for r in rows if r.patient_id not in excluded], linked, seed=order.seed)
     segmenter = order.recipe.make_segmenter().identity
     begin(order.out, _plan(order, cases, found, segmenter))
-    write_linkage(beside(order.out, "linkage.csv"), cases)
+    write_linkage(beside(order.out, "linkage.csv"), {**linked, **cases})
 
     outcomes = {**found, **_outcomes(order, cases, found, processes, on_case)}
     left_out = tuple(_left_out(rows, excluded, outcomes))
@@ -77,11 +78,6 @@ def build(
     check(manifest)
     _publish(order.out, manifest, not_asked(rows))
     return Built(manifest, left_out)
-
-
-def _named(order: Order, patient_ids: Sequence[str]) -> dict[str, str]:
-    """As in the linkage file where there is one, so that a case keeps its name from version to version."""
-    return names(patient_ids, read_linkage(beside(order.out, "linkage.csv")), seed=order.seed)
 
 
 def _plan(

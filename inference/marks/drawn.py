@@ -1,21 +1,24 @@
 """Regions drawn on the slices of a volume, as lesions."""
 
 import numpy as np
+from scipy import ndimage
 
 from inference.annotations import Lesion, Plane
-from inference.morphology import Mask, components
+from inference.morphology import Mask
 from inference.volume import CtVolume
 
+_TOUCHING = np.ones((3, 3, 3))  # in a corner is enough
 
-def lesions(drawn: Mask, volume: CtVolume) -> tuple[Lesion, ...]:
-    """The parts of `drawn` (z, y, x), the largest first; a slice that was left out parts no lesion."""
-    bridged = drawn.copy()
-    bridged[1:-1] |= drawn[:-2] & drawn[2:]
-    parts = components(bridged)
-    numbers = (part for part in range(1, int(parts.max(initial=0)) + 1) if drawn[parts == part].any())
+
+def lesions(marked: Mask, volume: CtVolume, *, whole: Mask | None = None) -> tuple[Lesion, ...]:
+    """What is marked (z, y, x), parted as `whole` is, the largest first; a slice that was left out parts nothing."""
+    bridged = (marked if whole is None else whole).copy()
+    bridged[1:-1] |= bridged[:-2] & bridged[2:]
+    parts, count = ndimage.label(bridged, _TOUCHING)
+    regions = [marked & (parts == part) for part in range(1, count + 1)]
+    kept = sorted((region for region in regions if region.any()), key=lambda region: -int(region.sum()))
     return tuple(
-        Lesion(number, shapes=_planes(drawn & (parts == part), volume))
-        for number, part in enumerate(numbers, start=1)
+        Lesion(number, shapes=_planes(region, volume)) for number, region in enumerate(kept, start=1)
     )
 
 

@@ -76,7 +76,7 @@ def read_json(path: Path) -> Reading:
 
 
 def as_annotation(reading: Reading, volume: CtVolume, *, agreeing: int) -> Annotation:
-    """A pixel is of a nodule where at least `agreeing` readers say so."""
+    """A pixel is of a nodule where at least `agreeing` readers say so; one nodule is what any of them joins."""
     votes = np.zeros(volume.hu.shape, dtype=np.uint8)
     reasons: list[str] = []
     for reader in reading.readers:
@@ -84,7 +84,7 @@ def as_annotation(reading: Reading, volume: CtVolume, *, agreeing: int) -> Annot
             votes += _marked(reader, volume)
         except Unusable as reason:
             reasons.append(str(reason))
-    lesions = drawn.lesions(votes >= agreeing, volume)
+    lesions = drawn.lesions(votes >= agreeing, volume, whole=votes > 0)
     if not lesions:
         reasons.append(f"there is no pixel on which {agreeing} of {len(reading.readers)} readers agree")
     return Annotation(volume.series_instance_uid, Kind.CONTOURS, "", lesions, tuple(reasons))

@@ -15,6 +15,8 @@ def parse(path: Path) -> Element:
     try:
         parser.Parse(content, True)
         return fromstring(content)  # noqa: S314 - it has no document type, so no entity
+    except Unusable:
+        raise
     except (ExpatError, ParseError, LookupError, ValueError) as error:
         raise Unusable(f"it is no readable XML ({type(error).__name__})") from None
 
