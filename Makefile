@@ -11,7 +11,7 @@ OHIF_SHA512 := 5997719a9986eeba85816f5924b71b82bdd70ad2e2d4a0cd3e831a798e4f3deea
 OHIF_FILES := .ohif/package/dist/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test peers ohif lock audit lungs bundle bench training reception conformance faults soak fuzz clean
+.PHONY: help demo test peers ohif lock audit lungs bundle ablation bench training reception conformance faults soak fuzz clean
 
 help:  ## list what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1: \2/p' $(MAKEFILE_LIST)
@@ -60,6 +60,11 @@ lungs: $(INSTALLED)  ## train the embedded lung network again (REAL=folder adds 
 bundle: $(INSTALLED)  ## train the demonstration model again
 	@$(VENV)/bin/python -m inference.training.embedded.demonstration --out inference/bundles/demonstration
 
+ablation: $(INSTALLED)  ## the eight configurations of the paper's Table 2 on drawn patients (under an hour; a cut run goes on; FULL=1: the paper's size, on a GPU)
+	@$(VENV)/bin/sedas-node cohort synth ablation/cohort $(if $(FULL),,--patients 160 --pixels 192) --processes 2
+	@$(VENV)/bin/sedas-node dataset build ablation/dataset --name "synthetic cohort" --table ablation/cohort/patients.csv --dicom ablation/cohort/dicom $(if $(FULL),,--pixel-mm 1.87 --size 192) --processes 2
+	@$(VENV)/bin/sedas-node ablation config/ablation$(if $(FULL),-full).toml
+
 bench: $(INSTALLED)  ## measure an analysis against the stock chain (about 10 minutes)
 	@$(VENV)/bin/python -m tests.benchmarks --out docs
 
@@ -82,4 +87,4 @@ fuzz: $(INSTALLED)  ## send the readers a million bad inputs, and go on where it
 	@$(VENV)/bin/python -W ignore -m tests.fuzz --inputs $(or $(INPUTS),1000000) --report docs
 
 clean:  ## remove what can be made again
-	@rm -rf $(VENV) .fuzz .ohif .soak build demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .fuzz ablation .ohif .soak build demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
