@@ -60,3 +60,15 @@ def test_few_channels_still_have_one_to_squeeze_to(
     module: type[SqueezeExcitation] | type[SeDas] | type[Cbam],
 ) -> None:
     assert module(8, reduction=16)(torch.rand(1, 8, 2, 2)).shape == (1, 8, 2, 2)
+
+
+@pytest.mark.parametrize("fusion", Fusion)
+def test_it_trains_with_the_gradients_of_what_it_computes_in_service(fusion: Fusion) -> None:
+    x = torch.randn(2, 8, 5, 6, dtype=torch.float64, requires_grad=True)
+    module = SeDas(8, reduction=2, fusion=fusion).double()
+    variables = (x, *module.parameters())
+    out = torch.randn(2, 8, 5, 6, dtype=torch.float64)
+    training = torch.autograd.grad(module.train()(x), variables, out)
+    service = torch.autograd.grad(module.eval()(x), variables, out)
+    for ours, expected in zip(training, service, strict=True):
+        assert torch.allclose(ours, expected, rtol=1e-12, atol=1e-12)
