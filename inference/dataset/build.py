@@ -17,7 +17,7 @@ from inference.dataset.case_folder import SHEETS, Record
 from inference.dataset.folder import CASES, BadDataset
 from inference.dataset.leaks import check
 from inference.dataset.linkage import beside, names, read_linkage, write_linkage, write_rows
-from inference.dataset.making import Outcome, Task, make_all
+from inference.dataset.making import Outcome, Task, made_once, make_all
 from inference.dataset.manifest import MANIFEST, Manifest
 from inference.dataset.order import Order
 from inference.dataset.plan import Input, Plan, begin
@@ -64,7 +64,7 @@ def build(
     excluded = screened(rows, order.inclusion)
     linked = read_linkage(beside(order.out, "linkage.csv"))  # a case keeps its name from version to version
     cases = names([r.patient_id for r in rows if r.patient_id not in excluded], linked, seed=order.seed)
-    segmenter = order.recipe.make_segmenter().identity
+    segmenter = made_once(order.recipe.make_segmenter).identity
     begin(order.out, _plan(order, cases, found, segmenter))
     write_linkage(beside(order.out, "linkage.csv"), {**linked, **cases})
 

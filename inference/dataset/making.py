@@ -61,7 +61,7 @@ def make_case(task: Task) -> Outcome:
     """One that is there already is taken as it is."""
     if record := read_record(task.out, task.name):
         return record
-    recipe, segment = task.recipe, _segmenter(task.recipe.make_segmenter)
+    recipe, segment = task.recipe, made_once(task.recipe.make_segmenter)
     try:
         volume, marked = _read(task)
         prepared = prepare(volume, marked, segment, recipe.numbers, minimum_lung_ml=recipe.minimum_lung_ml)
@@ -85,7 +85,8 @@ def _read(task: Task) -> tuple[CtVolume, tuple[Annotation, ...]]:
 
 
 @cache
-def _segmenter(make: MakeSegmenter) -> Segmenter:
+def made_once(make: MakeSegmenter) -> Segmenter:
+    """In each process."""
     return make()
 
 

@@ -13,7 +13,7 @@ from pydicom import dcmread
 from scipy import ndimage
 from typer.testing import CliRunner
 
-from inference.annotations import Annotation
+from inference.annotations import Annotation, Lesion, Plane
 from inference.bundle import Preprocessing
 from inference.dataset.folder import Dataset, open_dataset
 from inference.dataset.linkage import read_linkage
@@ -143,20 +143,31 @@ def test_of_the_study_with_two_kernels_the_sharp_one_is_taken(real: Real) -> Non
     assert not real.dataset.manifest.synthetic
 
 
-def test_boxes_hold_tissue_where_boxes_elsewhere_hold_air(real: Real) -> None:
-    """That is, x counts columns from the left and y rows from the top."""
+def test_boxes_lie_where_the_tumour_is_in_both_directions(real: Real) -> None:
+    """That is, x counts columns from the left and y rows from the top: moved anywhere, they hold less of it."""
     volume = real.volume("lung_dx_A0002/B70f")
     [lesion] = boxes.as_annotation(real.boxes(volume), volume).lesions
-    tissue = volume.hu > -300
-    slices = [volume.positions_mm.index(shape.position_mm) for shape in lesion.shapes]  # type: ignore[union-attr]
-    masks = [shape.mask for shape in lesion.shapes]  # type: ignore[union-attr]
+    tissue = (volume.hu > -300) & ThresholdSegmenter()(volume)
+    planes = [(tissue[k], mask) for k, mask in masks(lesion, volume)]
 
-    def share(turned: Sequence[NDArray[np.bool_]]) -> float:
-        return float(np.mean([tissue[k][mask].mean() for k, mask in zip(slices, turned, strict=True)]))
+    def held(rows: int, columns: int) -> float:
+        return float(
+            np.mean([plane[np.roll(mask, (rows, columns), (0, 1))].mean() for plane, mask in planes])
+        )
 
-    assert share(masks) > 0.6
-    assert share([mask[:, ::-1] for mask in masks]) < 0.4
-    assert share([np.roll(mask, -70, axis=0) for mask in masks]) < 0.4  # 45 mm forwards
+    for moved in (10, 30):
+        for rows, columns in ((moved, 0), (-moved, 0), (0, moved), (0, -moved)):
+            assert held(rows, columns) < held(0, 0)
+    assert held(0, 0) > 0.5
+
+
+def masks(lesion: Lesion, volume: CtVolume) -> list[tuple[int, NDArray[np.bool_]]]:
+    """By slice."""
+    return [
+        (volume.positions_mm.index(shape.position_mm), shape.mask)
+        for shape in lesion.shapes
+        if isinstance(shape, Plane)
+    ]
 
 
 def test_a_contour_of_lidc_counts_pixels_from_0_and_runs_just_outside_the_nodule(real: Real) -> None:
@@ -177,8 +188,6 @@ def test_a_contour_of_lidc_counts_pixels_from_0_and_runs_just_outside_the_nodule
     inner = []
     for reader in real.reading().readers:
         alone = readers.Reading(volume.series_instance_uid, (reader,))
-        for shape in readers.as_annotation(alone, volume, agreeing=1).lesions[0].shapes:
-            plane = volume.hu[volume.positions_mm.index(shape.position_mm)]  # type: ignore[union-attr]
-            mask = shape.mask  # type: ignore[union-attr]
-            inner.append(plane[mask & ~ndimage.binary_erosion(mask)].mean())
+        for k, mask in masks(readers.as_annotation(alone, volume, agreeing=1).lesions[0], volume):
+            inner.append(volume.hu[k][mask & ~ndimage.binary_erosion(mask)].mean())
     assert on_contour(0, 0).mean() < edge < np.mean(inner)

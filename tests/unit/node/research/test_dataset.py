@@ -133,8 +133,8 @@ def test_parts_may_come_from_a_table_in_paper_mode(cohort: SmallCohort, config: 
     ("more", "said"),
     [
         (["--folds", 3, "--by-site"], "not for more than one"),
-        (["--by-site"], "1 site, expected 2 or more"),
-        (["--folds", 4], "4 folds need one each"),
+        (["--by-site"], "sites: 1, expected 2 or more"),
+        (["--folds", 4], "expected one for each of 4 folds"),
     ],
 )
 def test_parts_that_cannot_be_are_refused_before_an_image_is_read(
