@@ -64,8 +64,7 @@ JobArgument = Annotated[int, typer.Argument(metavar="JOB", help="Its number in `
 
 COMPLAINTS = (
     BadBundle, BadConfig, BadHeadFile, BadPeer, BadSubgroup, BadTruthTable, CannotIntervene, CannotValidate,
-    DatabaseUnusable, DemoFailed, NotAnalysable, OSError,
-    ReceiverFailed,    OtherAuditKey,
+    DatabaseUnusable, DemoFailed, NotAnalysable, OSError, OtherAuditKey, ReceiverFailed,
 )  # fmt: skip
 """What a person can mend: one line on stderr and exit code 2, not a traceback."""
 
