@@ -83,4 +83,7 @@ def independence(table: NDArray[np.int64]) -> Difference | NotComputable:
         found = fisher_exact(shown)
         return Difference(Method.FISHER, float(found.statistic), float(found.pvalue))
     found = fisher_exact(shown, method=MonteCarloMethod(RANDOM_TABLES, rng=np.random.default_rng(1)))
-    return Difference(Method.FISHER_RANDOM, float(found.statistic), float(found.pvalue))
+    # scipy 1.17 gives arrays of one number where every row holds one patient.
+    return Difference(
+        Method.FISHER_RANDOM, np.asarray(found.statistic).item(), np.asarray(found.pvalue).item()
+    )

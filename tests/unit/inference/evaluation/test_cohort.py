@@ -132,3 +132,11 @@ def test_quartiles_are_interpolated() -> None:
     assert quartiles(NO_VALUES) == NotComputable("no patients")
     with pytest.raises(ValueError, match="values is not finite"):
         quartiles(np.array([np.nan]))
+
+
+def test_categories_of_one_patient_each_say_nothing() -> None:
+    """All tables of these margins are equally likely: one in 3 choose 1."""
+    found = computed(independence(np.array([[1, 0], [0, 1], [0, 1]])))
+    assert found.method is Method.FISHER_RANDOM
+    assert found.statistic == pytest.approx(1 / 3)
+    assert found.p == 1.0

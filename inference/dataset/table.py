@@ -1,0 +1,96 @@
+"""The tables a site brings: of its patients, and of who trains, selects and tests."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BeforeValidator, Field
+
+from inference.dataset.delimited import read
+from inference.evaluation.subject import Sex
+
+Label = Literal["PIMA", "IPN"]
+LABELS: tuple[Label, Label] = ("PIMA", "IPN")
+NOT_STATED: Final = "not stated"
+
+
+class Part(StrEnum):
+    TRAIN = "train"
+    SELECTION = "selection"
+    TEST = "test"
+
+
+_PLAIN = re.compile(r"\d+([.,]\d+)?")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_SHORTEST_ID = 4  # characters: a shorter one would be found in many a sentence
+
+
+def _number(text: str) -> str:
+    """With a point or a comma; not what Python takes besides (1e3, 1_0, nan)."""
+    if not _PLAIN.fullmatch(text):
+        raise ValueError("expected a number such as 12.5")
+    return text.replace(",", ".")
+
+
+def _day(text: str) -> str:
+    """Not what pydantic takes besides: seconds since 1970."""
+    if not _DAY.fullmatch(text):
+        raise ValueError("expected a date as YYYY-MM-DD")
+    return text
+
+
+def _yes(text: str) -> bool:
+    if text.lower() not in ("yes", "no"):
+        raise ValueError("expected yes or no")
+    return text.lower() == "yes"
+
+
+PatientId = Annotated[str, Field(max_length=64)]  # LO (PS3.5 6.2)
+Date = Annotated[date, BeforeValidator(_day)]
+Confirmation = Literal["histology", "follow_up", "microbiology", "other", "not stated"]
+Lobe = Literal["LUL", "LLL", "RUL", "RML", "RLL", ""]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One patient; the fields are the table's columns. What is not known is None or empty."""
+
+    number: int  # of the row, the header being 1
+    patient_id: PatientId = field(repr=False)
+    label: Annotated[Label, BeforeValidator(str.upper)]
+    confirmed_by: Annotated[Confirmation, BeforeValidator(str.lower)] = NOT_STATED
+    acquired: Date | None = None
+    size_mm: Annotated[float, BeforeValidator(_number), Field(ge=1, le=400)] | None = None
+    lobe: Annotated[Lobe, BeforeValidator(str.upper)] = ""
+    sex: Annotated[Sex, BeforeValidator(str.upper)] | None = None
+    age: Annotated[int, BeforeValidator(_number), Field(ge=0, le=120)] | None = None  # years
+    site: str = ""
+    hard: Annotated[bool, BeforeValidator(_yes)] | None = None
+    study_instance_uid: Annotated[str, Field(max_length=64, pattern=r"^[0-9]+(\.[0-9]+)+$")] = ""  # PS3.5 9.1
+    confirmed_on: Date | None = None  # the histology
+    follow_up_months: Annotated[float, BeforeValidator(_number), Field(le=600)] | None = None
+    exclude: Annotated[str, Field(max_length=80)] = ""  # why the patient was screened and left out
+
+    def __post_init__(self) -> None:
+        if len(self.patient_id) >= _SHORTEST_ID and self.patient_id.lower() in self.exclude.lower():
+            raise ValueError("the reason to exclude names the patient, and is counted in reports")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    number: int
+    patient_id: PatientId = field(repr=False)
+    part: Annotated[Part, BeforeValidator(str.lower)]
+
+
+def read_table(path: Path) -> tuple[Row, ...]:
+    """Every patient and every study once; else BadTable with all mistakes."""
+    return read(path, Row, once=("patient_id", "study_instance_uid"))
+
+
+def read_parts(path: Path) -> tuple[Assignment, ...]:
+    """Every patient once; else BadTable with all mistakes."""
+    return read(path, Assignment, once=("patient_id",))
