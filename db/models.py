@@ -286,6 +286,7 @@ class CandidateScore(Base):
         Index(
             "ix_candidate_scores_failed",
             "job_id",
+            "probability",  # always NULL here; without it SQLite would look into every row
             sqlite_where=text("probability IS NULL"),
             postgresql_where=text("probability IS NULL"),
         ),

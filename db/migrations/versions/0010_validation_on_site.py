@@ -64,7 +64,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_candidate_scores_failed",
         "candidate_scores",
-        ["job_id"],
+        ["job_id", "probability"],
         sqlite_where=sa.text("probability IS NULL"),
         postgresql_where=sa.text("probability IS NULL"),
     )
