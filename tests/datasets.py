@@ -37,7 +37,7 @@ def write_dataset(
     split = Split(
         name="main",
         mode=mode,
-        train=tuple(names[:train]),
+        train=tuple(names[: train + selection * (mode is Mode.PAPER)]),
         selection=tested if mode is Mode.PAPER else tuple(names[train : train + selection]),
         test=tested,
     )

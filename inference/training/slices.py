@@ -19,10 +19,6 @@ from inference.dataset.folder import WHITE, Dataset
 OutsideLungs = Literal["zero", "keep"]
 
 
-class OneClassOnly(ValueError):
-    """A part of a split in which all patients have the same label."""
-
-
 def images_of(
     dataset: Dataset, case: str, outside: OutsideLungs, place: slice = slice(None)
 ) -> NDArray[np.float32]:
@@ -81,12 +77,3 @@ def chance(*numbers: int) -> torch.Generator:
     sequence = np.random.SeedSequence(numbers, spawn_key=(len(numbers),))  # else 1, 2 is 1, 2, 0
     state = sequence.generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(state >> np.uint64(1)))
-
-
-def refuse_one_class(dataset: Dataset, cases: Sequence[str], part: str) -> None:
-    positive = sum(dataset.cases[name].positive for name in cases)
-    if positive == 0 or positive == len(cases):
-        raise OneClassOnly(
-            f"the {part} part has {positive} patients with PIMA and {len(cases) - positive} with IPN:"
-            " both classes are needed"
-        )

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import torch
 
-from inference.dataset.folder import Dataset, open_dataset
+from inference.dataset.folder import open_dataset
 from inference.dataset.leaks import check
-from inference.dataset.manifest import Split
 from inference.foreign_weights import BadWeights
 from inference.imagenet import initial_weights
 from inference.network import build
@@ -19,7 +18,6 @@ from inference.training.finish import BUNDLE, finish
 from inference.training.fit import fit
 from inference.training.recipe import Recipe
 from inference.training.run import Run, claim
-from inference.training.slices import refuse_one_class
 from inference.training.watch import Watch
 
 _FULL = ("not enough memory", "can't allocate memory", "out of memory")  # what torch says in a RuntimeError
@@ -40,7 +38,6 @@ def train(recipe: Recipe, watch: Watch) -> Outcome | None:
     dataset = open_dataset(recipe.dataset)
     check(dataset.manifest)
     split = dataset.split(recipe.split)
-    _refuse(dataset, split)
     checkpoint, bundle = recipe.out / CHECKPOINT, recipe.out / BUNDLE
     anew, begun = not bundle.exists(), checkpoint.exists()
     claim(recipe.out, Run(recipe=recipe, dataset_digest=dataset.digest), begun=begun or not anew)
@@ -54,12 +51,6 @@ def train(recipe: Recipe, watch: Watch) -> Outcome | None:
             finish(fitted, dataset, split, recipe)
     checkpoint.unlink(missing_ok=True)
     return Outcome(bundle, anew)
-
-
-def _refuse(dataset: Dataset, split: Split) -> None:
-    """A part with one class is seen before the first epoch."""
-    for part, cases in (("training", split.train), ("selection", split.selection), ("test", split.test)):
-        refuse_one_class(dataset, cases, part)
 
 
 def _fresh(recipe: Recipe) -> ResNet:

@@ -42,7 +42,6 @@ class Course:
         from inference.training.fit import Diverged, Stopped
         from inference.training.recipe import BadRecipe
         from inference.training.run import OtherTraining
-        from inference.training.slices import OneClassOnly
         from inference.training.train import NotEnoughMemory
 
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -56,7 +55,7 @@ class Course:
             )
             raise typer.Exit(128 + (self._signal or signal.SIGTERM)) from None
         except (
-            BadCheckpoint, BadDataset, BadRecipe, BadWeights, Diverged, NotEnoughMemory, OneClassOnly, OtherTraining,
+            BadCheckpoint, BadDataset, BadRecipe, BadWeights, Diverged, NotEnoughMemory, OtherTraining,
         ) as error:  # fmt: skip
             raise CannotTrain(str(error)) from error
 

@@ -5,7 +5,7 @@ from scipy.ndimage import rotate
 
 from inference.dataset.folder import Dataset
 from inference.training.augment import augmented
-from inference.training.slices import Batches, OneClassOnly, Slices, chance, images_of, refuse_one_class
+from inference.training.slices import Batches, Slices, chance, images_of
 from tests.datasets import write_dataset
 
 
@@ -68,12 +68,6 @@ def test_chance_differs_with_each_number() -> None:
         torch.rand(1, generator=chance(*numbers)).item() for numbers in ((1, 2), (2, 1), (1, 3), (1, 2, 0))
     }
     assert len(drawn) == 4
-
-
-@pytest.mark.parametrize("cases", [["case-0000", "case-0002"], ["case-0001"], []])
-def test_a_part_of_one_class_is_refused(dataset: Dataset, cases: list[str]) -> None:
-    with pytest.raises(OneClassOnly, match="the selection part has"):
-        refuse_one_class(dataset, cases, "selection")
 
 
 def test_without_a_turn_pixels_are_mirrored_or_left_and_nothing_else() -> None:
