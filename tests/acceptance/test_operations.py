@@ -61,6 +61,7 @@ def test_an_alert_names_metrics_that_are_there(node: Node, tmp_path: Path) -> No
     named = {name.removesuffix("_total") for name in re.findall(r"sedas_node_[a-z_]+", TEXT)}
     assert named - known == {
         "sedas_node_audit_rows_not_exported",  # where a repository is configured
+        "sedas_node_candidate_failures",  # where a candidate is configured
     }
 
 
