@@ -84,12 +84,17 @@ class SmallCohort:
             out=out,
             name="small",
             version="1",
-            software="sedas-node test",
             seed=seed,
             table_sha256="0" * 64,
             splits=partition.split(kept),
             split_by=partition.words,
-            recipe=Recipe(numbers, Rules(), minimum_lung_ml=500.0, make_segmenter=AirSegmenter),
+            recipe=Recipe(
+                numbers,
+                Rules(),
+                minimum_lung_ml=500.0,
+                make_segmenter=AirSegmenter,
+                software="sedas-node test",
+            ),
         )
 
     def write_table(self, lines: Sequence[Sequence[object]]) -> None:

@@ -43,14 +43,13 @@ def assemble(
     names = {one.row.patient_id: one.name for one in made}
     only = order.splits[0] if len(order.splits) == 1 else None
     middle = _middle([one.on for one in made if one.on is not None])
-    prepared_by = order.prepared_by(segmenter)
     return Manifest(
         name=order.name,
         version=order.version,
-        software=order.software,
+        software=order.recipe.software,
         preprocessing=order.recipe.numbers,
         segmenter=named(segmenter),
-        cases=tuple(_case(one, middle, prepared_by) for one in sorted(made, key=lambda one: one.name)),
+        cases=tuple(_case(one, middle) for one in sorted(made, key=lambda one: one.name)),
         splits=tuple(renamed(split, names) for split in order.splits),
         split_by=order.split_by,
         flow=selection_flow(rows, left_out, only),
@@ -62,7 +61,7 @@ def named(segmenter: AlgorithmIdentity) -> Segmenter:
     return Segmenter(name=segmenter.name, version=segmenter.version, digest=segmenter.digest)
 
 
-def _case(made: Made, middle: date | None, prepared_by: str) -> Case:
+def _case(made: Made, middle: date | None) -> Case:
     row, acquisition, record = made.row, made.acquisition, made.record
     age = acquisition.age_years if row.age is None else row.age
     return Case(
@@ -85,7 +84,7 @@ def _case(made: Made, middle: date | None, prepared_by: str) -> Case:
         images_sha256=record.images_sha256,
         lungs_sha256=record.lungs_sha256,
         lesion_sha256=record.lesion_sha256,
-        prepared_by=prepared_by,
+        prepared_by=record.prepared_by,
     )
 
 

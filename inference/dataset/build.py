@@ -86,7 +86,7 @@ def _plan(
     return Plan(
         name=order.name,
         version=order.version,
-        software=order.software,
+        software=order.recipe.software,
         seed=order.seed,
         split_by=order.split_by,
         splits=tuple(renamed(split, cases) for split in order.splits),

@@ -29,6 +29,7 @@ class Record(BaseModel):
 
     kernel: str
     slice_thickness_mm: float | None
+    prepared_by: Sha256
     marked_by: Kind
     size_mm: float | None
     slice_sha256: tuple[Sha256, ...]
@@ -37,7 +38,7 @@ class Record(BaseModel):
     lesion_sha256: Sha256
 
 
-def write_case(out: Path, name: str, volume: CtVolume, prepared: Prepared) -> Record:
+def write_case(out: Path, name: str, volume: CtVolume, prepared: Prepared, *, prepared_by: str) -> Record:
     """The sheet first: a case whose folder is there has one."""
     arrays = {
         IMAGES: _bytes(prepared.images),
@@ -47,6 +48,7 @@ def write_case(out: Path, name: str, volume: CtVolume, prepared: Prepared) -> Re
     record = Record(
         kernel=worded(volume.kernel),
         slice_thickness_mm=volume.slice_thickness_mm,
+        prepared_by=prepared_by,
         marked_by=prepared.marked_by,
         size_mm=prepared.size_mm,
         slice_sha256=tuple(hashlib.sha256(image.tobytes()).hexdigest() for image in prepared.images),

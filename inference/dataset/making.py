@@ -73,7 +73,7 @@ def make_case(task: Task) -> Outcome:
         return Missing(Reason.LESION_ELSEWHERE, str(error))
     except TooLargeForMemory as error:
         raise BuildStopped(f"{error}; fewer processes may do") from None
-    return write_case(task.out, task.name, volume, prepared)
+    return write_case(task.out, task.name, volume, prepared, prepared_by=recipe.prepared_by(segment.identity))
 
 
 def _read(task: Task) -> tuple[CtVolume, tuple[Annotation, ...]]:

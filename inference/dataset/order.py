@@ -24,6 +24,17 @@ class Recipe:
     rules: Rules
     minimum_lung_ml: float
     make_segmenter: MakeSegmenter  # hashable and picklable: each process makes its own, once
+    software: str
+
+    def prepared_by(self, segmenter: AlgorithmIdentity) -> str:
+        """A digest of all that the arrays of a case depend on beside its images and marks."""
+        facts = {
+            "numbers": self.numbers.model_dump(mode="json"),
+            "marks": asdict(self.rules),
+            "segmenter": [segmenter.name, segmenter.version, segmenter.digest],
+            "software": self.software,
+        }
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -31,20 +42,9 @@ class Order:
     out: Path
     name: str
     version: str
-    software: str
     seed: int  # of the cases' names
     table_sha256: str
     splits: tuple[Split, ...]  # over patient ids
     split_by: str
     recipe: Recipe
     inclusion: Inclusion = field(default_factory=Inclusion)
-
-    def prepared_by(self, segmenter: AlgorithmIdentity) -> str:
-        """A digest of all that the arrays of a case depend on beside its images and marks."""
-        facts = {
-            "numbers": self.recipe.numbers.model_dump(mode="json"),
-            "marks": asdict(self.recipe.rules),
-            "segmenter": [segmenter.name, segmenter.version, segmenter.digest],
-            "software": self.software,
-        }
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -120,7 +120,6 @@ def _order(wanted: Wanted, settings: Settings, kept: Sequence[Row]) -> Order:
         out=wanted.out,
         name=wanted.name,
         version=wanted.version,
-        software=f"sedas-node {version('sedas-node')}",
         seed=wanted.partition.seed,
         table_sha256=hashlib.sha256(wanted.table.read_bytes()).hexdigest(),
         splits=wanted.partition.split(kept),
@@ -130,6 +129,7 @@ def _order(wanted: Wanted, settings: Settings, kept: Sequence[Row]) -> Order:
             rules=Rules(agreeing=wanted.agreeing_readers, algorithms=rules.algorithm_annotations),
             minimum_lung_ml=rules.minimum_lung_ml,
             make_segmenter=MakeSegmenter(rules),
+            software=f"sedas-node {version('sedas-node')}",
         ),
     )
 

@@ -17,9 +17,10 @@ from dicom_out.durable import write_durably
 from dicom_out.reader_selection import reader_selection
 from inference.findings import Label
 from inference.phantom import LesionKind, Phantom, as_volume, chest, write_study
+from inference.synthetic.lesions import NoPlaceForLesion
 from inference.synthetic.plan import Patient, Plan
 from inference.synthetic.shares import central, marked_counts
-from node.research.cohort_folder import Folder
+from node.research.cohort_folder import CannotDraw, Folder
 
 FIELD_MM = 358.4  # 512 pixels of 0.7 mm
 _READ_AT = time(16, 0)
@@ -74,14 +75,7 @@ def mark(plan: Plan, folder: Folder) -> Iterator[Marked]:
 
 
 def _draw(patient: Patient, *, folder: Folder, pixels: int) -> str:
-    phantom = chest(
-        seed=patient.seed,
-        lesion=_KINDS[patient.label],
-        size_mm=patient.size_mm,
-        lobe=patient.lobe,
-        pixels=pixels,
-        pixel_mm=FIELD_MM / pixels,
-    )
+    phantom = _phantom(patient, pixels)
     study = folder.study(patient.patient_id)
     partial_study = study.with_name(f".{study.name}.part")
     for stale in (study, partial_study):
@@ -91,6 +85,20 @@ def _draw(patient: Patient, *, folder: Folder, pixels: int) -> str:
     write_durably(_RECORD.dump_json(record, indent=2), folder.record(patient.patient_id))
     partial_study.rename(study)
     return patient.patient_id
+
+
+def _phantom(patient: Patient, pixels: int) -> Phantom:
+    try:
+        return chest(
+            seed=patient.seed,
+            lesion=_KINDS[patient.label],
+            size_mm=patient.size_mm,
+            lobe=patient.lobe,
+            pixels=pixels,
+            pixel_mm=FIELD_MM / pixels,
+        )
+    except NoPlaceForLesion as error:
+        raise CannotDraw(f"{patient.patient_id}: {error}; another --seed draws other patients") from error
 
 
 def _record(phantom: Phantom, patient: Patient, files: Iterable[str]) -> Record:

@@ -12,6 +12,10 @@ class OtherCohort(ValueError):
     """A folder that holds something else than the cohort that was asked for."""
 
 
+class CannotDraw(ValueError):
+    """A patient of the plan for whom there is no phantom."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """What a cohort is drawn from: the same numbers, the same bytes."""

@@ -4,7 +4,7 @@ import typer
 
 from node.research import bundle, cohort, dataset, truth
 from node.research.ablation import ablation
-from node.research.cohort_folder import OtherCohort
+from node.research.cohort_folder import CannotDraw, OtherCohort
 from node.research.course import CannotTrain
 from node.research.evaluate import CannotEvaluate, evaluate
 from node.research.selection import CannotValidate
@@ -14,7 +14,7 @@ from node.research.truth_table import BadTruthTable
 from node.research.validate import validate
 
 COMPLAINTS = (
-    BadSubgroup, BadTruthTable, bundle.CannotImport, CannotEvaluate, CannotTrain, CannotValidate,
+    BadSubgroup, BadTruthTable, bundle.CannotImport, CannotDraw, CannotEvaluate, CannotTrain, CannotValidate,
     dataset.DatasetRefused, OtherCohort,
 )  # fmt: skip
 """What a person can mend."""

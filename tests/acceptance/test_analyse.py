@@ -13,7 +13,7 @@ from pydicom import dcmread
 KEYS = {
     "study_instance_uid", "series_instance_uid", "label", "probability", "threshold", "slice_policy",
     "target", "other_candidates", "slices", "lung_volume_ml", "input_quality", "model", "segmenter",
-    "statements", "timings_s", "consistency", "calibration", "not_assessed_for", "object_findings",
+    "statements", "timings_s", "consistency", "calibration", "candidate", "not_assessed_for", "object_findings",
 }  # fmt: skip
 
 

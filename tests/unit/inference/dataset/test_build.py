@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import json
 import shutil
 import stat
 from collections.abc import Mapping
@@ -163,6 +164,21 @@ def test_a_build_that_was_killed_goes_on_to_the_same_bytes(
     (out / "cases" / ".case-0008").mkdir()
     build(cohort.order(out), cohort.rows, _found(cohort))
     assert contents(out) == contents(built[0])
+
+
+def test_a_case_from_a_build_of_its_own_kind_is_refused(
+    built: tuple[Path, Built], cohort: SmallCohort, tmp_path: Path
+) -> None:
+    """One that a killed build left whole is taken as it is, so what made it must stand in its record."""
+    out = tmp_path / "ds"
+    shutil.copytree(built[0], out)
+    for beside in built[0].parent.glob("ds.*"):
+        shutil.copy(beside, tmp_path)
+    record = out / "cases" / "case-0002" / "record.json"
+    own = json.loads(record.read_text())
+    record.write_text(json.dumps({**own, "prepared_by": "f" * 64}))
+    with pytest.raises(Leak, match="case-0002 was prepared by ffffffffffff"):
+        build(cohort.order(out), cohort.rows, _found(cohort))
 
 
 def test_other_options_are_refused_by_name(built: tuple[Path, Built], cohort: SmallCohort) -> None:

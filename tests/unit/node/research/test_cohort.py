@@ -15,12 +15,14 @@ from inference.annotations import Series
 from inference.findings import Label
 from inference.kernels import Sharpness, sharpness
 from inference.phantom import LesionKind, as_volume, chest
+from inference.synthetic.lesions import NoPlaceForLesion
 from inference.synthetic.plan import plan
 from node.__main__ import cli
 from node.annotations import Rules, as_file, judge
 from node.eligibility import why_not_image, why_not_series
 from node.headers import Header, read_header
-from node.research.cohort_folder import OtherCohort
+from node.research import cohort_drawing
+from node.research.cohort_folder import CannotDraw, OtherCohort
 
 PATIENTS, PIXELS, SEED = 5, 64, 7
 KINDS = {Label.PIMA: LesionKind.PIMA_LIKE, Label.IPN: LesionKind.IPN_LIKE}
@@ -179,3 +181,16 @@ def test_fewer_screened_than_included_is_refused(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "3 screened, expected at least the 5 patients" in result.output
     assert not (tmp_path / "none").exists()
+
+
+def test_a_lesion_for_which_a_chest_has_no_place_is_said_of_its_patient(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(**_facts: object) -> None:
+        raise NoPlaceForLesion("no place for a lesion of 80 mm in the left upper lobe")
+
+    monkeypatch.setattr(cohort_drawing, "chest", full)
+    result = synth(tmp_path / "cohort")
+    assert isinstance(result.exception, CannotDraw)
+    assert "80 mm in the left upper lobe; another --seed" in str(result.exception)
+    assert not list((tmp_path / "cohort").glob("dicom/*"))
