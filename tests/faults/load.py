@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -78,20 +79,21 @@ class Load:
     pause_s: float = PAUSE_S
     acknowledged: set[str] = field(default_factory=set)
     stop: threading.Event = field(default_factory=threading.Event)
-    _threads: list[threading.Thread] = field(default_factory=list)
+    _sending: list[Future[None]] = field(default_factory=list)
 
     def start(self) -> None:
-        for feed in self.feeds:
-            self._threads.append(threading.Thread(target=self._send_all, args=(feed,), daemon=True))
-            self._threads[-1].start()
+        pool = ThreadPoolExecutor(len(self.feeds))
+        self._sending = [pool.submit(self._send_all, feed) for feed in self.feeds]
+        pool.shutdown(wait=False)
 
     def is_done(self) -> bool:
-        return not any(thread.is_alive() for thread in self._threads)
+        return all(sending.done() for sending in self._sending)
 
     def end(self) -> None:
+        """What a sender died of is raised here."""
         self.stop.set()
-        for thread in self._threads:
-            thread.join()
+        for sending in self._sending:
+            sending.result()
 
     def _send_all(self, studies: Iterable[Study]) -> None:
         for study in studies:
@@ -112,7 +114,7 @@ class Load:
             assert path is not None
             if result.outcome is Outcome.STORED:
                 self.acknowledged.add(left[path])
-            elif result.outcome is Outcome.TRY_AGAIN:
+            elif left[path] or result.outcome is Outcome.TRY_AGAIN:  # rubbish alone may be refused for good
                 again[path] = left[path]
         return again
 
