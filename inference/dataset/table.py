@@ -1,4 +1,4 @@
-"""The tables a site brings: of its patients, and of who trains, selects and tests."""
+"""The tables a site brings: of its patients, of who trains, selects and tests, and of what nodules turned out to be."""
 
 import re
 from dataclasses import dataclass, field
@@ -12,8 +12,6 @@ from pydantic import BeforeValidator, Field
 from inference.dataset.delimited import read
 from inference.evaluation.subject import Sex
 
-Label = Literal["PIMA", "IPN"]
-LABELS: tuple[Label, Label] = ("PIMA", "IPN")
 NOT_STATED: Final = "not stated"
 
 
@@ -49,9 +47,18 @@ def _yes(text: str) -> bool:
 
 
 PatientId = Annotated[str, Field(max_length=64)]  # LO (PS3.5 6.2)
-Date = Annotated[date, BeforeValidator(_day)]
+StudyUid = Annotated[str, Field(max_length=64, pattern=r"^[0-9]+(\.[0-9]+)+$")]  # PS3.5 9.1
+Label = Literal["PIMA", "IPN"]
+LABELS: tuple[Label, Label] = ("PIMA", "IPN")
 Confirmation = Literal["histology", "follow_up", "microbiology", "other", "not stated"]
 Lobe = Literal["LUL", "LLL", "RUL", "RML", "RLL", ""]
+
+LabelCell = Annotated[Label, BeforeValidator(str.upper)]
+ConfirmationCell = Annotated[Confirmation, BeforeValidator(str.lower)]
+LobeCell = Annotated[Lobe, BeforeValidator(str.upper)]
+DateCell = Annotated[date, BeforeValidator(_day)]
+SizeCell = Annotated[float, BeforeValidator(_number), Field(ge=1, le=400)]  # mm
+YesCell = Annotated[bool, BeforeValidator(_yes)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,17 +67,17 @@ class Row:
 
     number: int  # of the row, the header being 1
     patient_id: PatientId = field(repr=False)
-    label: Annotated[Label, BeforeValidator(str.upper)]
-    confirmed_by: Annotated[Confirmation, BeforeValidator(str.lower)] = NOT_STATED
-    acquired: Date | None = None
-    size_mm: Annotated[float, BeforeValidator(_number), Field(ge=1, le=400)] | None = None
-    lobe: Annotated[Lobe, BeforeValidator(str.upper)] = ""
+    label: LabelCell
+    confirmed_by: ConfirmationCell = NOT_STATED
+    acquired: DateCell | None = None
+    size_mm: SizeCell | None = None
+    lobe: LobeCell = ""
     sex: Annotated[Sex, BeforeValidator(str.upper)] | None = None
     age: Annotated[int, BeforeValidator(_number), Field(ge=0, le=120)] | None = None  # years
     site: str = ""
-    hard: Annotated[bool, BeforeValidator(_yes)] | None = None
-    study_instance_uid: Annotated[str, Field(max_length=64, pattern=r"^[0-9]+(\.[0-9]+)+$")] = ""  # PS3.5 9.1
-    confirmed_on: Date | None = None  # the histology
+    hard: YesCell | None = None
+    study_instance_uid: StudyUid = ""
+    confirmed_on: DateCell | None = None  # the histology
     follow_up_months: Annotated[float, BeforeValidator(_number), Field(le=600)] | None = None
     exclude: Annotated[str, Field(max_length=80)] = ""  # why the patient was screened and left out
 
@@ -86,6 +93,20 @@ class Assignment:
     part: Annotated[Part, BeforeValidator(str.lower)]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """What the nodule of one study turned out to be. What is not known is None or empty."""
+
+    number: int
+    study_instance_uid: StudyUid
+    label: LabelCell
+    confirmed_by: ConfirmationCell = NOT_STATED
+    confirmed_on: DateCell | None = None
+    size_mm: SizeCell | None = None
+    lobe: LobeCell = ""
+    hard: YesCell | None = None
+
+
 def read_table(path: Path) -> tuple[Row, ...]:
     """Every patient and every study once; else BadTable with all mistakes."""
     return read(path, Row, once=("patient_id", "study_instance_uid"))
@@ -94,3 +115,8 @@ def read_table(path: Path) -> tuple[Row, ...]:
 def read_parts(path: Path) -> tuple[Assignment, ...]:
     """Every patient once; else BadTable with all mistakes."""
     return read(path, Assignment, once=("patient_id",))
+
+
+def read_diagnoses(path: Path) -> tuple[Diagnosis, ...]:
+    """Every study once; else BadTable with all mistakes."""
+    return read(path, Diagnosis, once=("study_instance_uid",))

@@ -10,7 +10,7 @@ from node.research.evaluate import CannotEvaluate, evaluate
 from node.research.selection import CannotValidate
 from node.research.subgroup import BadSubgroup
 from node.research.train import train
-from node.research.truth_table import BadTruthTable
+from node.research.truth import BadTruthTable
 from node.research.validate import validate
 
 COMPLAINTS = (

@@ -1,7 +1,7 @@
 """`sedas-node truth import`: pathology or follow-up, joined to stored results by the study."""
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,14 +13,18 @@ from rich.console import Console
 from config.load import load
 from db import audit, truths
 from db.session import Session, Sessions, translated
+from db.truths import Statement
 from node import app
 from node.config_option import ConfigOption
-from node.research.truth_table import BadTruthTable, TruthTable, read_truth_table
 
 IMPORTED = "truth imported"
 """The audit event."""
 
 cli = typer.Typer(help="What nodules turned out to be, for `sedas-node validate`.", no_args_is_help=True)
+
+
+class BadTruthTable(ValueError):
+    """A table that is not taken in; the message names rows and columns, and quotes no cell."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ def _print_rows(screen: Console, rows: Sequence[int], what: str) -> None:
 
 def import_table(sessions: Sessions, file: Path, *, replace: bool, now: datetime) -> Imported:
     """In one transaction; raises BadTruthTable with every mistake."""
-    table = read_truth_table(file)
+    table = _read(file)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
     with translated(), sessions.begin() as session:
         imported = _join(session, table, replace=replace, now=now)
@@ -78,18 +82,40 @@ def import_table(sessions: Sessions, file: Path, *, replace: bool, now: datetime
     return imported
 
 
-def _join(session: Session, table: TruthTable, *, replace: bool, now: datetime) -> Imported:
+def _read(file: Path) -> dict[int, Statement]:
+    """By row."""
+    from inference.dataset.delimited import BadTable
+    from inference.dataset.table import Diagnosis, read_diagnoses
+
+    def statement(found: Diagnosis) -> Statement:
+        return Statement(
+            study_instance_uid=found.study_instance_uid,
+            label=found.label,
+            confirmed_by=found.confirmed_by,
+            confirmed_on=found.confirmed_on.isoformat() if found.confirmed_on else None,
+            size_mm=found.size_mm,
+            lobe=found.lobe or None,
+            hard=found.hard,
+        )
+
+    try:
+        return {found.number: statement(found) for found in read_diagnoses(file)}
+    except BadTable as error:
+        raise BadTruthTable(f"nothing is taken in: {error}") from error
+
+
+def _join(session: Session, table: Mapping[int, Statement], *, replace: bool, now: datetime) -> Imported:
     standing = truths.standing(session)
-    former = {row: standing.get(said.study_instance_uid) for row, said in table.statements.items()}
-    changed = [
-        row
-        for row, truth in former.items()
-        if truth is not None and truths.says(truth) != table.statements[row]
-    ]
-    _refuse(table.mistakes, () if replace else changed)
+    former = {row: standing.get(said.study_instance_uid) for row, said in table.items()}
+    changed = [row for row, truth in former.items() if truth is not None and truths.says(truth) != table[row]]
+    if changed and not replace:
+        raise BadTruthTable(
+            f"nothing is taken in: row {', '.join(map(str, changed))}: the study is known with another statement;"
+            " --replace changes it"
+        )
     new = [row for row, truth in former.items() if truth is None]
     for row in (*new, *changed):
-        truths.state(session, table.statements[row], instead_of=former[row], now=now)
+        truths.state(session, table[row], instead_of=former[row], now=now)
     received, analysed = truths.known_studies(session), truths.studies_with_results(session)
     return Imported(
         new=len(new),
@@ -100,17 +126,9 @@ def _join(session: Session, table: TruthTable, *, replace: bool, now: datetime) 
     )
 
 
-def _refuse(mistakes: Sequence[str], changed: Sequence[int]) -> None:
-    others = [
-        f"row {row}: this study is known with another statement; --replace changes it" for row in changed
-    ]
-    if every := [*mistakes, *others]:
-        raise BadTruthTable("\n  ".join([f"nothing is taken in, {len(every)} mistakes:", *every]))
+def _studies(table: Mapping[int, Statement]) -> set[str]:
+    return {said.study_instance_uid for said in table.values()}
 
 
-def _studies(table: TruthTable) -> set[str]:
-    return {said.study_instance_uid for said in table.statements.values()}
-
-
-def _outside(table: TruthTable, studies: Collection[str]) -> tuple[int, ...]:
-    return tuple(row for row, said in table.statements.items() if said.study_instance_uid not in studies)
+def _outside(table: Mapping[int, Statement], studies: Collection[str]) -> tuple[int, ...]:
+    return tuple(row for row, said in table.items() if said.study_instance_uid not in studies)
