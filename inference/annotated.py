@@ -129,8 +129,10 @@ def _drawn(shapes: Sequence[Shape], volume: CtVolume, lungs: Mask) -> Region:
     planes: dict[int, Mask] = {}
     for shape in shapes:
         drawn = [draw_plane(grid, shape)] if isinstance(shape, Plane) else draw_outline(grid, shape, slices)
+        is_xor = isinstance(shape, Outline) and shape.xor
         for index, plane in drawn:
-            planes[index] = planes[index] | plane if index in planes else plane
+            before = planes.get(index, np.zeros_like(plane))
+            planes[index] = before ^ plane if is_xor else before | plane
     if not any((plane & lungs[index]).any() for index, plane in planes.items()):
         raise Unusable(f"its region on {len(planes)} slices lies outside the lungs")
     region = _boxed(planes, volume)

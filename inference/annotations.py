@@ -100,6 +100,7 @@ class Outline:
     points: NDArray[np.float64]  # x, y, z in mm in the patient, or column, row in the image `on`
     closed: bool
     line: bool = True  # else single points
+    xor: bool = False  # a pixel in two of them is in none (PS3.3 C.8.8.6.3, CLOSEDPLANAR_XOR)
     on: str = ""  # SOP Instance UID of the image (PS3.3 C.18.6: 0.5, 0.5 is the middle of its first pixel)
 
     def __post_init__(self) -> None:

@@ -15,10 +15,9 @@ from inference.dataset.marks import Rules
 from inference.dataset.order import Order, Recipe
 from inference.dataset.partition import Partition
 from inference.dataset.rules import Inclusion, screened
-from inference.dataset.table import Row, read_table
+from inference.dataset.table import Row, read_slices, read_table
 from inference.findings import AlgorithmIdentity
 from inference.hounsfield import AIR_HU
-from inference.marks.slice_lists import read_slice_list
 from inference.morphology import Mask
 from inference.phantom import LesionKind, Phantom, as_volume, chest, write_study
 from inference.volume import CtVolume
@@ -69,7 +68,7 @@ class SmallCohort:
 
     def found(self, numbers: Preprocessing = NUMBERS) -> dict[str, Found]:
         """As the command finds it."""
-        studies = read_studies(files_in([self.folder / "dicom"]), read_slice_list(self.slices))
+        studies = read_studies(files_in([self.folder / "dicom"]), read_slices(self.slices))
         kept = [row for row in self.rows if row.patient_id not in screened(self.rows, Inclusion())]
         thickness_mm = numbers.slice_thickness_mm
         return {
@@ -84,7 +83,6 @@ class SmallCohort:
             out=out,
             name="small",
             version="1",
-            seed=seed,
             table_sha256="0" * 64,
             splits=partition.split(kept),
             split_by=partition.words,

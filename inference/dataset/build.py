@@ -11,16 +11,18 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
 
+from inference.dataset.alone import alone
 from inference.dataset.assembly import Made, assemble, named
 from inference.dataset.card import card
 from inference.dataset.case_folder import SHEETS, Record
+from inference.dataset.doubts import Doubt, doubts
 from inference.dataset.folder import CASES, BadDataset
 from inference.dataset.leaks import check
-from inference.dataset.linkage import beside, names, read_linkage, write_linkage, write_rows
+from inference.dataset.linkage import CASE, beside, names, read_linkage, write_linkage, write_rows
 from inference.dataset.making import Outcome, Task, made_once, make_all
 from inference.dataset.manifest import MANIFEST, Manifest
 from inference.dataset.order import Order
-from inference.dataset.plan import Input, Plan, begin
+from inference.dataset.plan import PLAN, Input, Plan, begin
 from inference.dataset.rules import not_asked, screened
 from inference.dataset.sources import Images, Missing, Reason, acquisition
 from inference.dataset.split import renamed
@@ -50,6 +52,7 @@ class LeftOut:
 class Built:
     manifest: Manifest
     left_out: tuple[LeftOut, ...]
+    doubts: tuple[Doubt, ...]
 
 
 def build(
@@ -63,21 +66,31 @@ def build(
     """`found` is by patient id, of every row that the table's own rules leave. Raises BadDataset; a leak is one."""
     excluded = screened(rows, order.inclusion)
     linked = read_linkage(beside(order.out, "linkage.csv"))  # a case keeps its name from version to version
-    cases = names([r.patient_id for r in rows if r.patient_id not in excluded], linked, seed=order.seed)
+    cases = names(
+        [r.patient_id for r in rows if r.patient_id not in excluded], linked, key=order.table_sha256
+    )
+    if not any(isinstance(one, Images) for one in found.values()):
+        _list(order.out, tuple(_left_out(rows, excluded, found)))
+        raise _nobody(order, rows)
     segmenter = made_once(order.recipe.make_segmenter).identity
     begin(order.out, _plan(order, cases, found, segmenter))
-    write_linkage(beside(order.out, "linkage.csv"), {**linked, **cases})
+    with alone(beside(order.out, PLAN)):
+        write_linkage(beside(order.out, "linkage.csv"), {**linked, **cases})
+        outcomes = {**found, **_outcomes(order, cases, found, processes, on_case)}
+        left_out = tuple(_left_out(rows, excluded, outcomes))
+        _list(order.out, left_out)
+        made = tuple(_made(rows, cases, found, outcomes))
+        if not made:
+            raise _nobody(order, rows)
+        manifest = assemble(order, rows, made, {one.patient_id: one.reason for one in left_out}, segmenter)
+        check(manifest)
+        odd = tuple(doubts(made))
+        _publish(order.out, manifest, (*not_asked(rows), *map(str, odd)))
+    return Built(manifest, left_out, odd)
 
-    outcomes = {**found, **_outcomes(order, cases, found, processes, on_case)}
-    left_out = tuple(_left_out(rows, excluded, outcomes))
-    _list(order.out, left_out)
-    made = tuple(_made(rows, cases, found, outcomes))
-    if not made:
-        raise NoCases(f"none of {len(rows)} patients is a case; {order.out.name}.excluded.csv says why")
-    manifest = assemble(order, rows, made, {one.patient_id: one.reason for one in left_out}, segmenter)
-    check(manifest)
-    _publish(order.out, manifest, not_asked(rows))
-    return Built(manifest, left_out)
+
+def _nobody(order: Order, rows: Sequence[Row]) -> NoCases:
+    return NoCases(f"none of {len(rows)} patients is a case; {order.out.name}.excluded.csv says why")
 
 
 def _plan(
@@ -87,7 +100,6 @@ def _plan(
         name=order.name,
         version=order.version,
         software=order.recipe.software,
-        seed=order.seed,
         split_by=order.split_by,
         splits=tuple(renamed(split, cases) for split in order.splits),
         table=order.table_sha256,
@@ -168,10 +180,10 @@ def _publish(out: Path, manifest: Manifest, remarks: Sequence[str]) -> None:
 
 
 def _remove_others(out: Path, names: Collection[str]) -> None:
-    """What a killed build left half done."""
-    for folder in (out / CASES).iterdir():
-        if folder.name not in names:
+    """What a killed build left half done; what a person has put beside the cases stays."""
+    for folder in (out / CASES).glob(f"*{CASE}*"):
+        if folder.is_dir() and folder.name not in names:
             shutil.rmtree(folder)
-    for picture in (out / SHEETS).iterdir():
+    for picture in (out / SHEETS).glob(f"{CASE}*.png"):
         if picture.stem not in names:
             picture.unlink()

@@ -31,6 +31,7 @@ class Record(BaseModel):
     slice_thickness_mm: float | None
     prepared_by: Sha256
     marked_by: Kind
+    refused_marks: int
     size_mm: float | None
     slice_sha256: tuple[Sha256, ...]
     images_sha256: Sha256
@@ -50,6 +51,7 @@ def write_case(out: Path, name: str, volume: CtVolume, prepared: Prepared, *, pr
         slice_thickness_mm=volume.slice_thickness_mm,
         prepared_by=prepared_by,
         marked_by=prepared.marked_by,
+        refused_marks=prepared.refused_marks,
         size_mm=prepared.size_mm,
         slice_sha256=tuple(hashlib.sha256(image.tobytes()).hexdigest() for image in prepared.images),
         images_sha256=_sha256(arrays[IMAGES]),
@@ -69,15 +71,15 @@ def write_case(out: Path, name: str, volume: CtVolume, prepared: Prepared, *, pr
 
 
 def read_record(out: Path, name: str) -> Record | None:
-    """Of a case that is there with the arrays its record was written for."""
-    folder = out / CASES / name
+    """Of a case that is there with its sheet and the arrays its record was written for."""
+    folder, picture = out / CASES / name, out / SHEETS / f"{name}.png"
     try:
         record = Record.model_validate_json((folder / _RECORD).read_bytes())
         digests = [_sha256((folder / file).read_bytes()) for file in (IMAGES, LUNGS, LESION)]
     except (OSError, ValidationError):
         return None
     whole = digests == [record.images_sha256, record.lungs_sha256, record.lesion_sha256]
-    return record if whole else None
+    return record if whole and picture.exists() else None
 
 
 def _bytes(array: NDArray[Any]) -> bytes:

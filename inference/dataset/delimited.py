@@ -1,4 +1,4 @@
-"""Rows of a CSV file as spreadsheets write it; every mistake is named by row and column, and no cell is quoted."""
+"""Rows of a CSV file as spreadsheets write it; every mistake is named by row and column, and no cell of a patient is quoted."""
 
 import csv
 from collections import defaultdict
@@ -36,10 +36,10 @@ class _Record:
     cells: dict[str, str]  # by column, without the empty ones
 
 
-def read(path: Path, kind: type[_Row], *, once: Sequence[str] = ()) -> tuple[_Row, ...]:
-    """UTF-8 with or without a byte order mark; no value of a column in `once` may come twice."""
+def read(path: Path, kind: type[_Row], what: str, *, once: Sequence[str] = ()) -> tuple[_Row, ...]:
+    """UTF-8 with or without a byte order mark; no value of a column in `once` may come twice. `what` names the table in a complaint."""
     adapter = TypeAdapter(kind)
-    (_, header), *lines = _lines(path)
+    (_, header), *lines = _lines(path, what)
     columns = _columns(header)
     records = [_Record(number, _cells(columns, line)) for number, line in lines]
     mistakes = [
@@ -56,32 +56,32 @@ def read(path: Path, kind: type[_Row], *, once: Sequence[str] = ()) -> tuple[_Ro
     if not records:
         mistakes.append("no row after the header")
     if mistakes:
-        raise BadTable("mistakes in the table:\n  " + "\n  ".join(mistakes))
+        raise BadTable(f"mistakes in {what}:\n  " + "\n  ".join(mistakes))
     return tuple(rows)
 
 
-def _lines(path: Path) -> list[tuple[int, list[str]]]:
+def _lines(path: Path, what: str) -> list[tuple[int, list[str]]]:
     """Those that are not blank, with their numbers."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise BadTable(f"the table cannot be read: {error.strerror}") from error
+        raise BadTable(f"{what} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError:
-        raise BadTable("the table is not UTF-8: save it as CSV UTF-8") from None
-    found = [(number, line) for number, line in enumerate(_split(text), 1) if any(line)]
+        raise BadTable(f"{what} is not UTF-8: save it as CSV UTF-8") from None
+    found = [(number, line) for number, line in enumerate(_split(text, what), 1) if any(line)]
     if not found:
-        raise BadTable("the table is empty, expected a header row")
+        raise BadTable(f"{what} is empty, expected a header row")
     return found
 
 
-def _split(text: str) -> Iterator[list[str]]:
+def _split(text: str, what: str) -> Iterator[list[str]]:
     header = next((line for line in text.split("\n") if line.strip(DELIMITERS + " ")), text)
     reader = csv.reader(StringIO(text), delimiter=max(DELIMITERS, key=header.count), strict=True)
     try:
         for line in reader:
             yield [cell.strip() for cell in line]
     except csv.Error as error:
-        raise BadTable(f"the table is no CSV at line {reader.line_num}: {error}") from error
+        raise BadTable(f"{what} is no CSV at line {reader.line_num}: {error}") from error
 
 
 def _columns(header: Sequence[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """Which case is which patient: kept beside a dataset, never in it, and readable by its owner alone."""
 
 import csv
-import hashlib
+import hmac
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from inference.dataset.folder import BadDataset
 
+CASE = "case-"  # and a number
 _HEADER = ("patient_id", "case")
 
 
@@ -24,14 +25,17 @@ def beside(out: Path, kind: str) -> Path:
     return out.with_name(f"{out.name}.{kind}")
 
 
-def names(patient_ids: Iterable[str], known: Mapping[str, str], *, seed: int) -> dict[str, str]:
-    """Cases by patient: those `known` stay; new ones follow, in an order that says nothing of a patient."""
+def names(patient_ids: Iterable[str], known: Mapping[str, str], *, key: str) -> dict[str, str]:
+    """Cases by patient: those `known` stay; new ones follow, in an order that says nothing of a patient.
+
+    Without the `key`, which stays at the site, a list of the patients does not give the order back.
+    """
     kept = {patient: known[patient] for patient in patient_ids if patient in known}
     new = sorted(
         (patient for patient in patient_ids if patient not in known),
-        key=lambda patient: hashlib.sha256(f"{seed} case {patient}".encode()).digest(),
+        key=lambda patient: hmac.digest(key.encode(), patient.encode(), "sha256"),
     )
-    free = (name for number in count(1) if (name := f"case-{number:04d}") not in set(known.values()))
+    free = (name for number in count(1) if (name := f"{CASE}{number:04d}") not in set(known.values()))
     return {**kept, **dict(zip(new, free, strict=False))}
 
 

@@ -42,7 +42,7 @@ def _annotations(marks: Marks, volume: CtVolume, rules: Rules) -> Iterator[Annot
     for file in marks.objects:
         yield read(file, series, algorithms=rules.algorithms)
     for reading in marks.readings:
-        if reading.series_instance_uid in {"", volume.series_instance_uid}:
+        if reading.series_instance_uid == volume.series_instance_uid:
             yield readers.as_annotation(reading, volume, agreeing=rules.agreeing)
     if marks.boxes:
         yield boxes.as_annotation(marks.boxes, volume)

@@ -42,8 +42,7 @@ class Order:
     out: Path
     name: str
     version: str
-    seed: int  # of the cases' names
-    table_sha256: str
+    table_sha256: str  # never published: the cases' names are drawn by it
     splits: tuple[Split, ...]  # over patient ids
     split_by: str
     recipe: Recipe

@@ -9,6 +9,8 @@ from inference.dataset.folder import BadDataset
 from inference.dataset.linkage import beside, write_private
 from inference.dataset.manifest import Segmenter, Sha256, Split
 
+PLAN = "plan.json"  # beside the folder
+
 
 class OtherBuild(BadDataset):
     """The folder belongs to a build with other options or inputs, or to none."""
@@ -27,7 +29,6 @@ class Plan(_Part):
     name: str
     version: str
     software: str
-    seed: int
     split_by: str
     splits: tuple[Split, ...]  # by case name, before anybody is left out on the way
     table: Sha256
@@ -49,7 +50,7 @@ class Plan(_Part):
 
 def begin(out: Path, plan: Plan) -> None:
     """Write the plan, or find that it is the one that was begun here. Raises OtherBuild."""
-    file = beside(out, "plan.json")
+    file = beside(out, PLAN)
     if file.exists():
         _compare(file, plan)
     elif out.exists() and any(out.iterdir()):

@@ -14,7 +14,7 @@ from inference.evaluation.subject import Sex
 
 _TAGS = [
     "SpecificCharacterSet", "Manufacturer", "ManufacturerModelName", "AcquisitionDate", "StudyDate", "PatientAge",
-    "PatientSex", "StudyDescription",
+    "PatientSex",
 ]  # fmt: skip
 _PHANTOMS = "sedas-node"  # Manufacturer of what `inference.synthetic` draws
 _WORDS = re.compile(r"[\w+./\\() -]{1,64}", re.ASCII)
@@ -24,6 +24,7 @@ class Reason(StrEnum):
     """Why a patient of the table is no case, found when the images are looked for and read."""
 
     NO_IMAGES = "no images"
+    TWO_PATIENTS = "images of several patients in the study"
     SEVERAL_STUDIES = "several studies, and the table names none"
     NO_SERIES = "no series that can be used"
     NOTHING_MARKED = "no annotation"

@@ -1,4 +1,4 @@
-"""The tables a site brings: of its patients, of who trains, selects and tests, and of what nodules turned out to be."""
+"""The tables a site brings: of its patients, of their marked slices, of who trains, selects and tests, of what nodules turned out to be."""
 
 import re
 from dataclasses import dataclass, field
@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field
 
 from inference.dataset.delimited import read
 from inference.evaluation.subject import Sex
+from inference.marks.slice_lists import Listed
 
 NOT_STATED: Final = "not stated"
 
@@ -47,7 +48,7 @@ def _yes(text: str) -> bool:
 
 
 PatientId = Annotated[str, Field(max_length=64)]  # LO (PS3.5 6.2)
-StudyUid = Annotated[str, Field(max_length=64, pattern=r"^[0-9]+(\.[0-9]+)+$")]  # PS3.5 9.1
+Uid = Annotated[str, Field(max_length=64, pattern=r"^[0-9]+(\.[0-9]+)+$")]  # PS3.5 9.1
 Label = Literal["PIMA", "IPN"]
 LABELS: tuple[Label, Label] = ("PIMA", "IPN")
 Confirmation = Literal["histology", "follow_up", "microbiology", "other", "not stated"]
@@ -74,16 +75,19 @@ class Row:
     lobe: LobeCell = ""
     sex: Annotated[Sex, BeforeValidator(str.upper)] | None = None
     age: Annotated[int, BeforeValidator(_number), Field(ge=0, le=120)] | None = None  # years
-    site: str = ""
+    site: Annotated[str, Field(max_length=80)] = ""
     hard: YesCell | None = None
-    study_instance_uid: StudyUid = ""
+    study_instance_uid: Uid = ""
     confirmed_on: DateCell | None = None  # the histology
     follow_up_months: Annotated[float, BeforeValidator(_number), Field(le=600)] | None = None
     exclude: Annotated[str, Field(max_length=80)] = ""  # why the patient was screened and left out
 
     def __post_init__(self) -> None:
-        if len(self.patient_id) >= _SHORTEST_ID and self.patient_id.lower() in self.exclude.lower():
-            raise ValueError("the reason to exclude names the patient, and is counted in reports")
+        if len(self.patient_id) < _SHORTEST_ID:
+            return
+        for column in ("exclude", "site"):
+            if self.patient_id.lower() in getattr(self, column).lower():
+                raise ValueError(f"{column} names the patient, and stands in reports")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,11 +98,22 @@ class Assignment:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MarkedSlice:
+    """An image that shows a lesion; patient and study are for people."""
+
+    number: int
+    sop_instance_uid: Uid
+    lesion: Annotated[int, BeforeValidator(_number), Field(ge=0, le=9999)] = 1  # its number in the patient
+    patient_id: str = field(default="", repr=False)
+    study_instance_uid: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Diagnosis:
     """What the nodule of one study turned out to be. What is not known is None or empty."""
 
     number: int
-    study_instance_uid: StudyUid
+    study_instance_uid: Uid
     label: LabelCell
     confirmed_by: ConfirmationCell = NOT_STATED
     confirmed_on: DateCell | None = None
@@ -109,14 +124,23 @@ class Diagnosis:
 
 def read_table(path: Path) -> tuple[Row, ...]:
     """Every patient and every study once; else BadTable with all mistakes."""
-    return read(path, Row, once=("patient_id", "study_instance_uid"))
+    return read(path, Row, "the table of patients", once=("patient_id", "study_instance_uid"))
 
 
 def read_parts(path: Path) -> tuple[Assignment, ...]:
     """Every patient once; else BadTable with all mistakes."""
-    return read(path, Assignment, once=("patient_id",))
+    return read(path, Assignment, "the table of parts", once=("patient_id",))
+
+
+def read_slices(path: Path) -> tuple[Listed, ...]:
+    """Each once; else BadTable with all mistakes."""
+    return tuple(
+        dict.fromkeys(
+            Listed(row.sop_instance_uid, row.lesion) for row in read(path, MarkedSlice, "the list of slices")
+        )
+    )
 
 
 def read_diagnoses(path: Path) -> tuple[Diagnosis, ...]:
     """Every study once; else BadTable with all mistakes."""
-    return read(path, Diagnosis, once=("study_instance_uid",))
+    return read(path, Diagnosis, "the table of diagnoses", once=("study_instance_uid",))

@@ -56,7 +56,7 @@ def read_xml(path: Path) -> Reading:
         )
     except ValueError as error:
         raise Unusable(f"a contour is damaged ({type(error).__name__})") from None
-    return Reading(root.findtext("ResponseHeader/SeriesInstanceUid", "").strip(), readers)
+    return _of_series(root.findtext("ResponseHeader/SeriesInstanceUid", ""), readers)
 
 
 def read_json(path: Path) -> Reading:
@@ -65,12 +65,12 @@ def read_json(path: Path) -> Reading:
         content = json.loads(path.read_bytes())
         readers = tuple(
             tuple(
-                Contour(_points(one["points"]), bool(one["inclusion"]), float(one["z"]))
+                Contour(_points(one["points"]), _yes(one["inclusion"]), float(one["z"]))
                 for one in reader["contours"]
             )
             for reader in content["readers"]
         )
-        return Reading(str(content["series"]), readers)
+        return _of_series(str(content["series"]), readers)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Unusable(f"it is no file of readers' contours ({type(error).__name__})") from None
 
@@ -114,7 +114,7 @@ def _slice(contour: Contour, volume: CtVolume, slices: Mapping[str, int]) -> int
             raise Unusable(f"image {said(contour.sop_instance_uid)} is not of the series that is used")
         return slices[contour.sop_instance_uid]
     off = np.abs(np.asarray(volume.positions_mm)[:, 2] - contour.z_mm)
-    if off.min() > volume.spacing_mm[0] / 2.0:
+    if not off.min() <= volume.spacing_mm[0] / 2.0:  # nor where the height is no number
         raise Unusable(f"a contour at {contour.z_mm:g} mm lies {off.min():.1f} mm off the nearest slice")
     return int(off.argmin())
 
@@ -127,6 +127,18 @@ def _contour(roi: Element) -> Contour:
         z_mm=float(roi.findtext("imageZposition", "nan")),
         sop_instance_uid=roi.findtext("imageSOP_UID", "").strip(),
     )
+
+
+def _of_series(series: str, readers: tuple[tuple[Contour, ...], ...]) -> Reading:
+    if not series.strip():
+        raise Unusable("it names no series")
+    return Reading(series.strip(), readers)
+
+
+def _yes(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("expected true or false")
+    return value
 
 
 def _points(points: object) -> tuple[tuple[float, float], ...]:

@@ -71,4 +71,5 @@ def _outlines(drawn: Dataset) -> Iterator[Outline]:
         kind = str(contour.ContourGeometricType)
         if kind in {"CLOSED_PLANAR", "CLOSEDPLANAR_XOR", "POINT"}:
             points = np.asarray([float(v) for v in contour.ContourData]).reshape(-1, 3)
-            yield Outline(points, closed=kind != "POINT", line=kind != "POINT")
+            is_line = kind != "POINT"
+            yield Outline(points, closed=is_line, line=is_line, xor=kind == "CLOSEDPLANAR_XOR")

@@ -20,19 +20,19 @@ from inference.dataset.delimited import BadTable
 from inference.dataset.folder import BadDataset, open_dataset
 from inference.dataset.leaks import check
 from inference.dataset.linkage import beside
+from inference.dataset.making import BuildStopped
 from inference.dataset.manifest import Manifest
 from inference.dataset.marks import Rules
 from inference.dataset.order import Order, Recipe
 from inference.dataset.partition import Partition
 from inference.dataset.rules import Inclusion, screened
 from inference.dataset.split import CannotSplit
-from inference.dataset.table import Row, read_table
-from inference.marks.slice_lists import BadSliceList, read_slice_list
+from inference.dataset.table import Row, read_slices, read_table
 from node import app
 from node.research.choosing import images_of
 from node.research.studies import Studies, files_in, read_studies
 
-REFUSALS = (BadDataset, BadSliceList, BadTable, CannotSplit)
+REFUSALS = (BadDataset, BadTable, CannotSplit)
 """What a site can mend in what it gave."""
 
 _SHOWN = 20  # patients that are left out, on the screen; the list beside the dataset has all
@@ -78,10 +78,15 @@ def build_dataset(wanted: Wanted, settings: Settings, screen: Console) -> None:
     excluded = screened(rows, Inclusion())
     kept = [row for row in rows if row.patient_id not in excluded]
     order = _order(wanted, settings, kept)
-    studies = _studies(wanted, settings, screen)
-    found = _found(kept, studies, settings, order.recipe.numbers, screen)
+    try:
+        studies = _studies(wanted, settings, screen)
+        found = _found(kept, studies, settings, order.recipe.numbers, screen)
+    except OSError as error:  # whose own message names the file
+        raise BuildStopped(
+            f"a file cannot be read: {error.strerror}; the same command begins again"
+        ) from None
     built = _built(order, rows, found, wanted.processes, screen)
-    _print_left_out(built, wanted.out, screen)
+    _print_doubts(built, wanted.out, screen)
     print_dataset(built.manifest, screen)
     screen.print(f"{wanted.out}: look at card.md and sheets; {_linkage(wanted.out)} stays at the site")
 
@@ -120,7 +125,6 @@ def _order(wanted: Wanted, settings: Settings, kept: Sequence[Row]) -> Order:
         out=wanted.out,
         name=wanted.name,
         version=wanted.version,
-        seed=wanted.partition.seed,
         table_sha256=hashlib.sha256(wanted.table.read_bytes()).hexdigest(),
         splits=wanted.partition.split(kept),
         split_by=wanted.partition.words,
@@ -137,7 +141,7 @@ def _order(wanted: Wanted, settings: Settings, kept: Sequence[Row]) -> Order:
 def _studies(wanted: Wanted, settings: Settings, screen: Console) -> Studies:
     sources = wanted.sources
     files = files_in(sources.folders) + (_stored(settings) if sources.store else [])
-    listed = read_slice_list(sources.slice_list) if sources.slice_list else ()
+    listed = read_slices(sources.slice_list) if sources.slice_list else ()
     with _progress(screen) as progress:
         task = progress.add_task("Reading headers", total=len(files))
         studies = read_studies(
@@ -173,7 +177,7 @@ def _built(
         return build(order, rows, found, processes=processes, on_case=lambda _outcome: progress.advance(task))
 
 
-def _print_left_out(built: Built, out: Path, screen: Console) -> None:
+def _print_doubts(built: Built, out: Path, screen: Console) -> None:
     for one in built.left_out[:_SHOWN]:
         detail = f" ({one.detail})" if one.detail else ""
         screen.print(f"row {one.row} is left out: {one.reason}{detail}")
@@ -181,6 +185,8 @@ def _print_left_out(built: Built, out: Path, screen: Console) -> None:
         screen.print(
             f"{len(built.left_out)} patients are left out, all in {beside(out, 'excluded.csv').name}"
         )
+    for doubt in built.doubts:
+        screen.print(f"warning: {doubt}, row {', '.join(map(str, doubt.rows))}")
 
 
 def _progress(screen: Console) -> Progress:

@@ -48,11 +48,12 @@ def synth(
     asked = Asked(patients, screened or patients, seed, pixels)
     folder = claimed(out, asked)
     planned = plan(patients, seed=seed, screened=asked.screened)
-    missing = sum(not folder.is_drawn(patient.patient_id) for patient in planned.patients)
-    drawn = draw(planned, folder, pixels=pixels, processes=processes or os.cpu_count() or 1)
-    for _ in track(drawn, "Drawing", total=missing, console=screen):
-        pass
-    marked = list(track(mark(planned, folder), "Marking", total=patients, console=screen))
-    write_tables(planned, marked, folder, asked)
+    with folder.held():
+        missing = sum(not folder.is_drawn(patient.patient_id) for patient in planned.patients)
+        drawn = draw(planned, folder, pixels=pixels, processes=processes or os.cpu_count() or 1)
+        for _ in track(drawn, "Drawing", total=missing, console=screen):
+            pass
+        marked = list(track(mark(planned, folder), "Marking", total=patients, console=screen))
+        write_tables(planned, marked, folder, asked)
     slices = sum(len(patient.slices) for patient in marked)
     screen.print(f"{out}: {patients} patients, {missing} of them drawn now, {slices} marked slices")

@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 
 from dicom_out.durable import write_durably
 from dicom_out.reader_selection import reader_selection
+from inference.executor import watch_parent
 from inference.findings import Label
 from inference.phantom import LesionKind, Phantom, as_volume, chest, write_study
 from inference.synthetic.lesions import NoPlaceForLesion
@@ -57,7 +58,7 @@ def draw(plan: Plan, folder: Folder, *, pixels: int, processes: int) -> Iterator
     if min(processes, len(missing)) <= 1:
         yield from map(one, missing)
         return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(processes, get_context("spawn"), watch_parent) as pool:
         yield from pool.map(one, missing)
 
 

@@ -1,11 +1,15 @@
 """The folder of a synthetic cohort: whose it is, and where its parts lie."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from dicom_out.durable import write_durably
+
+_NOTE = "cohort.json"
 
 
 class OtherCohort(ValueError):
@@ -30,6 +34,17 @@ class Asked:
 class Folder:
     path: Path
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Against a second run in it."""
+        from inference.dataset.alone import Busy, alone
+
+        try:
+            with alone(self.path / _NOTE):
+                yield
+        except Busy as error:
+            raise OtherCohort(f"{self.path}: {error}") from error
+
     @property
     def dicom(self) -> Path:
         return self.path / "dicom"
@@ -47,7 +62,7 @@ class Folder:
 
 def claimed(path: Path, asked: Asked) -> Folder:
     """The folder, empty before or of this very cohort; a cohort is drawn by one version of the software."""
-    note = path / "cohort.json"
+    note = path / _NOTE
     facts = asdict(asked) | {"software": f"sedas-node {version('sedas-node')}"}
     if note.is_file():
         _refuse_another(note, facts)

@@ -21,19 +21,27 @@ class DatasetRefused(ValueError):
 def build(  # noqa: PLR0913 - each is an option of the command
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A new folder, or one to go on with.")],
     *,
-    table: Annotated[Path, typer.Option(help="CSV, one row a patient: patient_id, label, and more.")],
+    table: Annotated[
+        Path,
+        typer.Option(
+            exists=True, dir_okay=False, help="CSV, one row a patient: patient_id, label, and more."
+        ),
+    ],
     dicom: Annotated[
-        list[Path] | None, typer.Option(help="A folder of CT and marks; may be given again.")
+        list[Path] | None, typer.Option(exists=True, help="A folder of CT and marks; may be given again.")
     ] = None,
     store: Annotated[
         bool, typer.Option("--store", help="Take what the node has received; it may run.")
     ] = False,
     annotations: Annotated[
         list[Path] | None,
-        typer.Option(help="A folder of marks: DICOM, VOC boxes (UID.xml), LIDC XML or contours.json."),
+        typer.Option(
+            exists=True, help="A folder of marks: DICOM, VOC boxes (UID.xml), LIDC XML or contours.json."
+        ),
     ] = None,
     slices: Annotated[
-        Path | None, typer.Option(help="CSV of the marked slices: sop_instance_uid, lesion.")
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="CSV of the marked slices: sop_instance_uid, lesion."),
     ] = None,
     agreeing_readers: Annotated[
         int, typer.Option(min=1, help="Of LIDC's, that must hold a pixel for nodule.")
@@ -42,11 +50,12 @@ def build(  # noqa: PLR0913 - each is an option of the command
         Literal["inner", "paper"],
         typer.Option(help="An inner part selects; or, as in the paper, the test part: optimistic."),
     ] = "inner",
-    seed: Annotated[int, typer.Option(min=0, help="Of the split, and of the cases' names.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the split.")] = 0,
     folds: Annotated[int | None, typer.Option(min=2, help="Instead of one split.")] = None,
     by_site: Annotated[bool, typer.Option("--by-site", help="Test each site once.")] = False,
     split_table: Annotated[
-        Path | None, typer.Option(help="CSV: patient_id, part (train, selection, test).")
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="CSV: patient_id, part (train, selection, test)."),
     ] = None,
     pixel_mm: Annotated[float, typer.Option(min=0.1, max=10.0)] = 0.7,
     size: Annotated[int, typer.Option(min=32, max=2048, help="Rows and columns.")] = 512,
@@ -70,7 +79,7 @@ def build(  # noqa: PLR0913 - each is an option of the command
     try:
         parts = read_parts(split_table) if split_table else None
         wanted = Wanted(
-            out=out,
+            out=out.resolve(),
             table=table,
             sources=Sources((*(dicom or ()), *(annotations or ())), slices, store),
             name=name or out.resolve().name,

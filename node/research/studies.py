@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from inference.annotations import Unusable
+from inference.executor import watch_parent
 from inference.marks.boxes import Box, read_boxes
 from inference.marks.readers import Reading, read_json, read_xml
 from inference.marks.slice_lists import Listed
@@ -29,6 +30,7 @@ class Studies:
     """What is there, by what it can be joined with."""
 
     images: Mapping[str, Sequence[Header]]  # by patient key
+    patients: Mapping[str, frozenset[str]]  # patient keys, by Study Instance UID
     annotations: Mapping[str, Sequence[Header]]  # DICOM, by Study Instance UID
     boxes: Mapping[str, Sequence[Box]]  # by SOP Instance UID
     readings: Mapping[str, Sequence[Reading]]  # by Series Instance UID
@@ -54,10 +56,15 @@ def read_studies(
     known = frozenset(marks)
     headers = _headers([file for file in files if file not in known], processes, on_read)
     once = {header.sop_instance_uid: header for header in reversed(headers)}.values()
+    images = [header for header in once if header.sop_class_uid not in ANNOTATION_CLASSES]
     boxes, readings, unread = _read_marks(marks)
     on_read(len(marks))
     return Studies(
-        images=_by((h for h in once if h.sop_class_uid not in ANNOTATION_CLASSES), lambda h: h.patient_key),
+        images=_by(images, lambda h: h.patient_key),
+        patients={
+            study: frozenset(header.patient_key for header in headers)
+            for study, headers in _by(images, lambda h: h.study_instance_uid).items()
+        },
         annotations=_by(
             (h for h in once if h.sop_class_uid in ANNOTATION_CLASSES), lambda h: h.study_instance_uid
         ),
@@ -81,7 +88,7 @@ def _read(batches: Sequence[Sequence[Path]], processes: int) -> Iterator[list[He
     if processes == 1 or len(batches) < 2 * processes:  # a process takes longer to start
         yield from map(read_headers, batches)
         return
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), watch_parent) as pool:
         yield from pool.map(read_headers, batches)
 
 

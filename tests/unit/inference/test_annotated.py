@@ -150,6 +150,19 @@ def test_contours_of_a_structure_set_are_filled(chest: Case) -> None:
     assert found[k, int(y) - 2 : int(y) + 3, int(x) - 2 : int(x) + 3].all()
 
 
+def test_of_nested_contours_that_exclude_each_other_a_ring_is_left(chest: Case) -> None:
+    """PS3.3 C.8.8.6.3, CLOSEDPLANAR_XOR: as a planning system writes a nodule with a cavity."""
+    k = chest.shown[len(chest.shown) // 2]
+    y, x = np.argwhere(chest.lesion[k]).mean(axis=0).round().astype(int)
+    nested = [square(chest, k, y, x), square(chest, k, y, x, half=1.5)]
+    marked = structure_set(chest.slices[0], [("GTV", "GTV", nested)], geometric="CLOSEDPLANAR_XOR")
+    (region,) = chest.select(marked).regions
+    found = drawn(region, chest)[k]
+    assert not found[y, x]
+    assert found[y, x - 2]
+    assert found[y - 2, x]
+
+
 def test_a_point_names_a_slice_and_a_place_and_no_size(chest: Case) -> None:
     z, y, x = (int(v) for v in np.argwhere(chest.lesion)[0])
     point = [[chest.volume.position_mm(z, y, x)]]

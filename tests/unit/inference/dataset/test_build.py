@@ -15,6 +15,7 @@ import pytest
 from pydicom import dcmread
 
 from inference.dataset import making
+from inference.dataset.alone import Busy, alone
 from inference.dataset.build import Built, Found, build
 from inference.dataset.case_folder import Record
 from inference.dataset.folder import BadDataset, Dataset, open_dataset
@@ -22,7 +23,7 @@ from inference.dataset.leaks import Leak
 from inference.dataset.linkage import read_linkage
 from inference.dataset.manifest import Mode, Split
 from inference.dataset.plan import OtherBuild
-from inference.dataset.sources import Images
+from inference.dataset.sources import Images, acquisition
 from inference.evaluation.subject import Period
 from tests.small_cohort import NUMBERS, SmallCohort, patient_id, write_cohort
 
@@ -184,7 +185,7 @@ def test_a_case_from_a_build_of_its_own_kind_is_refused(
 def test_other_options_are_refused_by_name(built: tuple[Path, Built], cohort: SmallCohort) -> None:
     numbers = NUMBERS.model_copy(update={"pixel_mm": 6.0})
     order = cohort.order(built[0], seed=1, numbers=numbers)
-    with pytest.raises(OtherBuild, match="seed, split by, splits, preprocessing;"):
+    with pytest.raises(OtherBuild, match="split by, splits, preprocessing;"):
         build(order, cohort.rows, _found(cohort))
 
 
@@ -196,6 +197,41 @@ def test_other_images_are_refused(
     found[patient_id(0)] = replace(first, sha256="f" * 64)
     with pytest.raises(OtherBuild, match="is: inputs;"):
         build(cohort.order(built[0]), cohort.rows, found)
+
+
+def test_what_a_person_put_beside_the_cases_stays(
+    built: tuple[Path, Built], cohort: SmallCohort, tmp_path: Path
+) -> None:
+    out = tmp_path / "ds"
+    shutil.copytree(built[0].parent, tmp_path, dirs_exist_ok=True)
+    (out / "cases" / ".DS_Store").touch()
+    (out / "sheets" / "notes.txt").write_text("case 3: the outline is off")
+    (out / "sheets" / "case-0001.png").unlink()
+    build(cohort.order(out), cohort.rows, _found(cohort))
+    assert contents(out) == contents(built[0]) | {
+        "cases/.DS_Store": b"",
+        "sheets/notes.txt": b"case 3: the outline is off",
+    }
+
+
+def test_two_builds_at_once_are_refused(built: tuple[Path, Built], cohort: SmallCohort) -> None:
+    with alone(built[0].with_name("ds.plan.json")), pytest.raises(Busy, match="another run is at work"):
+        build(cohort.order(built[0]), cohort.rows, _found(cohort))
+
+
+def test_a_case_that_table_and_images_describe_otherwise_is_said(own: SmallCohort, tmp_path: Path) -> None:
+    """The phantoms are of one day, and their person is 57; their table says otherwise of all but the first."""
+    lines = own.lines(range(PATIENTS))
+    seen = acquisition(next((own.folder / "dicom" / "0").glob("*.dcm")))
+    lines[0][2:4] = [seen.on, seen.age_years]
+    own.write_table(lines)
+    result = build(own.order(tmp_path / "ds"), own.rows, own.found())
+    assert [(doubt.what.split()[1], doubt.rows) for doubt in result.doubts] == [
+        ("CT", (3, 4, 5, 6, 7)),
+        ("age", (3, 4, 5, 6, 7)),
+    ]
+    card = (tmp_path / "ds" / "card.md").read_text()
+    assert "- patients whose CT is of another day than the table says: 5\n" in card
 
 
 def test_a_folder_of_something_else_is_left_alone(cohort: SmallCohort, tmp_path: Path) -> None:

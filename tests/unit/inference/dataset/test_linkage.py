@@ -8,15 +8,15 @@ from inference.dataset.linkage import BadLinkage, names, read_linkage, write_lin
 PATIENTS = [f"patient {n}" for n in range(40)]
 
 
-def test_names_depend_on_the_seed_and_not_on_the_order_of_the_patients() -> None:
-    assert names(PATIENTS, {}, seed=1) == names(PATIENTS[::-1], {}, seed=1)
-    assert names(PATIENTS, {}, seed=1) != names(PATIENTS, {}, seed=2)
-    assert sorted(names(PATIENTS, {}, seed=1).values()) == [f"case-{n + 1:04d}" for n in range(40)]
+def test_names_depend_on_the_key_and_not_on_the_order_of_the_patients() -> None:
+    assert names(PATIENTS, {}, key="one") == names(PATIENTS[::-1], {}, key="one")
+    assert names(PATIENTS, {}, key="one") != names(PATIENTS, {}, key="two")
+    assert sorted(names(PATIENTS, {}, key="one").values()) == [f"case-{n + 1:04d}" for n in range(40)]
 
 
 def test_a_known_patient_keeps_its_name_and_no_name_comes_again() -> None:
-    known = names(PATIENTS[:30], {}, seed=1)
-    later = names(PATIENTS[20:], known, seed=2)
+    known = names(PATIENTS[:30], {}, key="one")
+    later = names(PATIENTS[20:], known, key="two")
     assert {patient: later[patient] for patient in PATIENTS[20:30]} == {
         patient: known[patient] for patient in PATIENTS[20:30]
     }
@@ -24,7 +24,7 @@ def test_a_known_patient_keeps_its_name_and_no_name_comes_again() -> None:
 
 
 def test_a_linkage_file_is_read_as_it_was_written(tmp_path: Path) -> None:
-    linked = names([*PATIENTS, 'O"Hara; Ann, "x"'], {}, seed=1)
+    linked = names([*PATIENTS, 'O"Hara; Ann, "x"'], {}, key="one")
     file = tmp_path / "ds.linkage.csv"
     write_linkage(file, linked)
     assert read_linkage(file) == linked

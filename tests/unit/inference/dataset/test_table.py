@@ -140,22 +140,29 @@ def test_a_cell_that_is_no_value_of_its_column_is_named(tmp_path: Path, column: 
     assert cell not in mistake
 
 
-def test_a_reason_that_names_the_patient_is_refused(tmp_path: Path) -> None:
-    (mistake,) = mistakes(written(tmp_path, "patient_id,label,exclude\nAB-1234,PIMA,ab-1234 moved\n"))
-    assert mistake == "row 2, as a whole: the reason to exclude names the patient, and is counted in reports"
+@pytest.mark.parametrize("column", ["exclude", "site"])
+def test_a_reason_or_a_site_that_names_the_patient_is_refused(tmp_path: Path, column: str) -> None:
+    (mistake,) = mistakes(written(tmp_path, f"patient_id,label,{column}\nAB-1234,PIMA,ab-1234 moved\n"))
+    assert mistake == f"row 2, as a whole: {column} names the patient, and stands in reports"
 
 
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        ("", "the table is empty, expected a header row"),
-        ("\n\n;;\n", "the table is empty, expected a header row"),
+        ("", "the table of patients is empty, expected a header row"),
+        ("\n\n;;\n", "the table of patients is empty, expected a header row"),
         ("patient_id,label\n", "no row after the header"),
         ("patient_id,label,label\n1,IPN,IPN\n", "row 1: column label is there 2 times"),
         ("patient_id\n1\n", "row 1: column label is missing"),
-        ('patient_id,label\n"1,PIMA\n', "the table is no CSV at line 2: unexpected end of data"),
-        ("patient_id,label\nMüller,PIMA\n".encode("latin-1"), "the table is not UTF-8: save it as CSV UTF-8"),
-        ("patient_id,label\n1,PIMA\n".encode("utf-16"), "the table is not UTF-8: save it as CSV UTF-8"),
+        ('patient_id,label\n"1,PIMA\n', "the table of patients is no CSV at line 2: unexpected end of data"),
+        (
+            "patient_id,label\nMüller,PIMA\n".encode("latin-1"),
+            "the table of patients is not UTF-8: save it as CSV UTF-8",
+        ),
+        (
+            "patient_id,label\n1,PIMA\n".encode("utf-16"),
+            "the table of patients is not UTF-8: save it as CSV UTF-8",
+        ),
     ],
 )
 def test_what_is_no_table_is_said(tmp_path: Path, content: str | bytes, why: str) -> None:
@@ -170,7 +177,7 @@ def test_nothing_of_a_patient_in_the_place_of_the_header_is_quoted(tmp_path: Pat
 
 
 def test_a_table_that_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(BadTable, match=r"^the table cannot be read: No such file or directory$"):
+    with pytest.raises(BadTable, match=r"^the table of patients cannot be read: No such file or directory$"):
         read_table(tmp_path / "of a patient.csv")
 
 

@@ -1,4 +1,5 @@
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -92,8 +93,9 @@ def test_without_a_uid_the_height_names_the_slice(volume: CtVolume) -> None:
     assert np.flatnonzero(found.any(axis=(1, 2))).tolist() == [7]
 
 
-def test_a_contour_off_every_slice_is_refused_with_its_reader(volume: CtVolume) -> None:
-    stray = Contour(square(20, 30), included=True, z_mm=9999.0)
+@pytest.mark.parametrize("z_mm", [9999.0, math.nan])
+def test_a_contour_off_every_slice_is_refused_with_its_reader(volume: CtVolume, z_mm: float) -> None:
+    stray = Contour(square(20, 30), included=True, z_mm=z_mm)
     annotation = as_annotation(
         reading(volume, [stray], [outlined(volume, 5, square(20, 30))]), volume, agreeing=1
     )
@@ -132,7 +134,14 @@ def test_the_readers_xml_is_read_without_small_nodules_and_non_nodules(tmp_path:
 
 
 @pytest.mark.parametrize(
-    "content", ["<other/>", "", XML.replace("<xCoord>10", "<xCoord>ten"), XML.replace("-125.0", "low")]
+    "content",
+    [
+        "<other/>",
+        "",
+        XML.replace("1.2.3<", " <"),
+        XML.replace("<xCoord>10", "<xCoord>ten"),
+        XML.replace("-125.0", "low"),
+    ],
 )
 def test_xml_that_is_no_reading_is_refused(tmp_path: Path, content: str) -> None:
     file = tmp_path / "069.xml"
@@ -150,7 +159,14 @@ def test_contours_as_json_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["[]", "{", '{"series": "1", "readers": [{"contours": [{"points": [1]}]}]}']
+    "content",
+    [
+        "[]",
+        "{",
+        '{"series": "1", "readers": [{"contours": [{"points": [1]}]}]}',
+        '{"series": "", "readers": []}',
+        '{"series": "1", "readers": [{"contours": [{"z": 1, "inclusion": "False", "points": [[1, 2]]}]}]}',
+    ],
 )
 def test_json_that_is_no_reading_is_refused(tmp_path: Path, content: str) -> None:
     file = tmp_path / "contours.json"

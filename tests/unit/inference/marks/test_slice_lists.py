@@ -5,7 +5,9 @@ import pytest
 
 from inference.annotated import select_annotated
 from inference.annotations import Kind
-from inference.marks.slice_lists import BadSliceList, Listed, as_annotation, read_slice_list
+from inference.dataset.delimited import BadTable
+from inference.dataset.table import read_slices
+from inference.marks.slice_lists import Listed, as_annotation
 from inference.phantom import as_volume, chest
 
 
@@ -20,23 +22,25 @@ from inference.phantom import as_volume, chest
 def test_slices_are_listed_once_each(tmp_path: Path, text: str) -> None:
     file = tmp_path / "slices.csv"
     file.write_text(text, encoding="utf-8")
-    assert read_slice_list(file) == (Listed("1.2"), Listed("1.3"))
+    assert read_slices(file) == (Listed("1.2"), Listed("1.3"))
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("uid\n1.2\n", "expected sop_instance_uid"),
-        ("", "expected sop_instance_uid"),
-        ("sop_instance_uid,name\n1.2,x\n", "2 columns"),
-        ("sop_instance_uid,lesion\n1.2,one\nMustermann,1\n1.3,1\n", "row 2, 3"),
+        ("uid\n1.2\n", "column sop_instance_uid is missing"),
+        ("", "empty"),
+        ("sop_instance_uid,name\n1.2,x\n", "column 2 .name. is unknown"),
+        ("sop_instance_uid,lesion\n1.2,one\n1.3,1\n", "row 2, lesion"),
+        ("sop_instance_uid\n\nMustermann\n", "row 3, sop_instance_uid"),
+        (f"sop_instance_uid,lesion\n1.2,{'9' * 5000}\n", "row 2, lesion"),
     ],
 )
 def test_a_list_that_is_none_is_refused_without_quoting_it(tmp_path: Path, text: str, said: str) -> None:
     file = tmp_path / "slices.csv"
     file.write_text(text, encoding="utf-8")
-    with pytest.raises(BadSliceList, match=said) as refused:
-        read_slice_list(file)
+    with pytest.raises(BadTable, match=said) as refused:
+        read_slices(file)
     assert "Mustermann" not in str(refused.value)
 
 

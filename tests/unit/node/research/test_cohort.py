@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from config.settings import Eligibility
 from inference.annotation_files import read
 from inference.annotations import Series
+from inference.dataset.alone import alone
 from inference.findings import Label
 from inference.kernels import Sharpness, sharpness
 from inference.phantom import LesionKind, as_volume, chest
@@ -167,6 +168,13 @@ def test_the_folder_of_another_cohort_is_left_alone(cohort: Path, other: tuple[s
     before = _contents(cohort)
     result = synth(cohort, *other)
     assert isinstance(result.exception, OtherCohort)
+    assert _contents(cohort) == before
+
+
+def test_a_folder_in_which_another_run_draws_is_left_alone(cohort: Path) -> None:
+    before = _contents(cohort)
+    with alone(cohort / "cohort.json"):
+        assert "another run is at work" in str(synth(cohort).exception)
     assert _contents(cohort) == before
 
 

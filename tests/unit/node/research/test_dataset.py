@@ -151,7 +151,9 @@ def test_a_bad_table_and_a_bad_list_are_refused(cohort: SmallCohort, config: Pat
     with pytest.raises(DatasetRefused, match="row 2, label") as refused:
         build(tmp_path / "ds", cohort, config, "--table", bad)
     assert "Mustermann" not in str(refused.value)
-    with pytest.raises(DatasetRefused, match="list of slices"):
+    with pytest.raises(
+        DatasetRefused, match=r"mistakes in the list of slices:\n  row 1: column sop_instance_uid is missing"
+    ):
         build(tmp_path / "ds", cohort, config, "--slices", bad)
 
 
@@ -159,6 +161,14 @@ def test_without_any_images_everybody_is_left_out(cohort: SmallCohort, config: P
     with pytest.raises(DatasetRefused, match="none of 6 patients is a case"):
         build(tmp_path / "ds", cohort, config, "--dicom", tmp_path)
     assert (tmp_path / "ds.excluded.csv").read_text().count("no images") == PATIENTS
+    assert not (tmp_path / "ds.plan.json").exists(), "the right folder may come next"
+
+
+def test_a_folder_that_is_not_there_is_refused(cohort: SmallCohort, config: Path, tmp_path: Path) -> None:
+    result = build(tmp_path / "ds", cohort, config, "--dicom", tmp_path / "mistyped")
+    assert result.exit_code == 2
+    assert "mistyped" in result.output
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_marks_in_a_folder_of_their_own_and_broken_ones(
@@ -175,7 +185,7 @@ def test_marks_in_a_folder_of_their_own_and_broken_ones(
     (marks / "069.xml").write_text("<html/>")
     nothing = replace(cohort, folder=tmp_path)
     shutil.copy(cohort.table, nothing.table)
-    nothing.slices.write_text("sop_instance_uid\n")
+    nothing.slices.write_text("sop_instance_uid\n1.2.3\n")
     result = build(
         tmp_path / "ds", nothing, config,
         "--dicom", cohort.folder / "dicom", "--annotations", marks,
