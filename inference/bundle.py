@@ -20,6 +20,7 @@ CERTAIN = 1e-6  # a probability nearer to 0 or 1 is calibrated as if it were thi
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Text = Annotated[str, Field(min_length=1)]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class BadBundle(ValueError):
@@ -72,7 +73,7 @@ class ClassCode(_Part):
 
 
 class Metric(_Part):
-    """On patients that neither training nor selection has seen."""
+    """On patients that training has not seen; where they selected the epoch, the card's limits say so."""
 
     name: Text
     value: float
@@ -104,6 +105,13 @@ class Calibration(_Part):
         )
 
 
+class TrainedOn(_Part):
+    """The dataset and split of a training of ours, by which a report sees that it measures what was trained on."""
+
+    dataset_sha256: Sha256  # of its manifest
+    split: Text
+
+
 class Card(_Part):
     """What `bundle.json` holds."""
 
@@ -115,13 +123,14 @@ class Card(_Part):
     threshold: Share = 0.5  # of the patient's probability, from which it reads PIMA
     classes: tuple[ClassCode, ClassCode]  # positive first
     training_data: Text
+    trained_on: TrainedOn | None = None  # None: elsewhere
     metrics: tuple[Metric, ...]
     calibration: Calibration | None = None
     intended_use: Text
     limits: tuple[Text, ...]
     licence: Text
     statements: tuple[Text, ...]  # what every output made with it must say
-    weights_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    weights_sha256: Sha256
 
     def of_patient(self, probabilities: Iterable[float]) -> float:
         """The patient's probability from those of the slices: pooled, then calibrated if the card says how."""

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from inference.evaluation.agreement import Agreement, Differences, McNemar, Pair, agreement
+from inference.evaluation.chapters.printed import interval
 from inference.evaluation.estimate import Estimate, NotComputable
 from inference.evaluation.figures.drawing import INK, LINE, NEGATIVE, POSITIVE, SOFT, drawn, share_axes
 from inference.evaluation.section import Figure, Section, Table
@@ -26,14 +27,15 @@ def agreement_section(
         f"Agreement with {names[1]}",
         paragraphs=(_introduction(found.studies, first_threshold, second_threshold),),
         tables=(_readings(found, names), Table("Agreement", ("figure", "value"), tuple(_rows(found, names)))),
-        figures=(Figure(_DRAWN, agreement_figure(pairs, names)),) if pairs else (),
+        figures=(Figure(_DRAWN, agreement_figure(pairs)),) if pairs else (),
     )
 
 
 def _introduction(studies: int, first_threshold: float, second_threshold: float) -> str:
     return (
-        f"{studies} studies that both models have scored, whether their truth is known or not; each model reads PIMA "
-        f"by its own threshold ({first_threshold:g} and {second_threshold:g}). Agreement says nothing of which of the "
+        f"{studies} studies of the period that both models have scored, whether their truth is known or not and whatever "
+        "the subgroup of this report. Results of two analyses may be of other slices, where marks came in between; a "
+        f"candidate's are of the very same. Each model reads PIMA by its own threshold ({first_threshold:g} and {second_threshold:g}). Agreement says nothing of which of the "
         "two is right. Intervals are of 95 %."
     )
 
@@ -66,7 +68,7 @@ def _said(figure: Estimate | float | NotComputable) -> str:
         case NotComputable():
             return f"not computable: {figure.reason}"
         case Estimate():
-            return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
+            return f"{figure.value:.3f} {interval(figure)}"
         case _:
             return f"{figure:.3f}"
 
@@ -88,13 +90,13 @@ def _test(found: McNemar | NotComputable) -> str:
     )
 
 
-def agreement_figure(pairs: Sequence[Pair], names: tuple[str, str]) -> str:
+def agreement_figure(pairs: Sequence[Pair]) -> str:
     """One probability against the other, and their difference against their mean."""
     found = agreement(pairs, first_threshold=0.5, second_threshold=0.5).differences
 
     def paint(figure: Drawing) -> None:
         left, right = figure.subplots(1, 2)
-        share_axes(left, f"probability, {names[0]}", f"probability, {names[1]}")
+        share_axes(left, "probability of the first", "probability of the second")
         left.plot([0, 1], [0, 1], color=SOFT, linewidth=0.8)
         _draw_differences(right, found)
         for pair in pairs:

@@ -12,6 +12,7 @@ from inference.evaluation.proportions import wilson
 from inference.evaluation.sample import NOBODY, Scores, Truth, check_probabilities, missing_class
 
 BINS = 5  # paper, section Statistics
+_UNCERTAIN = 100  # standard errors as large as so many slopes say that there is none
 _EXACT = 1e-13  # to which the likelihood's maximum is found
 
 
@@ -105,7 +106,10 @@ def _slope(truth: Truth, logits: Scores) -> Figure:
     slope = float(brentq(score, low, high, xtol=_EXACT))
     weight = _weight(_shift(truth, slope * centred) + slope * centred)
     spread = weight @ (centred - np.average(centred, weights=weight)) ** 2
-    return symmetric(slope, float(spread**-0.5))
+    error = float(spread**-0.5)
+    if error > _UNCERTAIN * abs(slope):
+        return NotComputable("the probability all but separates the classes: the likelihood is flat")
+    return symmetric(slope, error)
 
 
 def _shift(truth: Truth, logits: Scores) -> float:

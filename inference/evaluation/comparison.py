@@ -5,7 +5,7 @@ from pathlib import Path
 
 from inference.evaluation.chapters.printed import Cell, area, estimate, interval, p_value
 from inference.evaluation.chapters.tables import table
-from inference.evaluation.contenders import Contender, contenders
+from inference.evaluation.contenders import THRESHOLD, Contender, contenders
 from inference.evaluation.estimate import Estimate, NotComputable
 from inference.evaluation.figures.curves import roc_comparison
 from inference.evaluation.figures.matrices import confusion_matrices
@@ -74,6 +74,8 @@ def _ours(found: tuple[Contender, ...], reference: str) -> Table:
     columns = ("", "PIMA", "IPN", "AUC (95 % interval)", "TP", "TN", *_RATES, "p")
     abstained = ", ".join(f"{each.name} {each.abstained}" for each in found if each.abstained)
     notes = [f"p by DeLong's paired test against {reference}, on the patients that both have scored."]
+    thresholds = ", ".join(f"{each.name} {each.threshold:.3g}" for each in found)
+    notes.append(f"Read at each model's own threshold: {thresholds}. The paper reads at {THRESHOLD:g}.")
     if abstained:
         notes.append(f"Patients without a probability: {abstained}.")
     return table("On these patients", columns, [_row(each) for each in found], notes)

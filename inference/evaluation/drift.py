@@ -55,10 +55,8 @@ def by_month(readings: Sequence[Reading], *, threshold: float) -> tuple[Drift, .
     dated = [name for name in groups if name != NOT_STATED]
     first = _scores(groups[dated[0]]) if dated else np.empty(0)
     names = [*dated, *(groups.keys() - set(dated))]
-    return tuple(
-        _drift(name, groups[name], first, threshold, "the first month" if name == names[0] else "")
-        for name in names
-    )
+    alone = {dated[0]: "the first month"} if dated else dict.fromkeys(names, "no month is stated")
+    return tuple(_drift(name, groups[name], first, threshold, alone.get(name, "")) for name in names)
 
 
 def by_scanner(readings: Sequence[Reading], *, threshold: float) -> tuple[Drift, ...]:
@@ -71,7 +69,7 @@ def by_scanner(readings: Sequence[Reading], *, threshold: float) -> tuple[Drift,
             groups[name],
             _scores([r for other in names if other != name for r in groups[other]]),
             threshold,
-            "the only scanner" if len(names) == 1 else "",
+            "there is no other to compare with" if len(names) == 1 else "",
         )
         for name in names
     )

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from inference.evaluation.files import FIGURES
 from inference.evaluation.page import Part, anchor
 
 
@@ -14,5 +15,5 @@ def pictures(parts: Iterable[Part]) -> dict[str, bytes]:
         name = anchor(section.heading) or "figure"
         for figure in section.figures:
             drawn[name] += 1
-            files[f"figures/{name}-{drawn[name]}.svg"] = figure.svg.encode()
+            files[f"{FIGURES}/{name}-{drawn[name]}.svg"] = figure.svg.encode()
     return files

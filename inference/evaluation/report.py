@@ -82,10 +82,10 @@ def _head(source: Source, results: Results) -> Head:
     found = results.performance
     auc = found.auc if isinstance(found.auc, NotComputable) else found.auc.auc
     shown = (("AUC", auc), ("sensitivity", found.sensitivity), ("specificity", found.specificity))
-    everybody = results.patients
-    patients = KeyFigure(
-        "patients", str(everybody.both), f"{everybody.positive} PIMA, {everybody.negative} IPN"
-    )
+    counts, silent = found.counts, results.abstained.both
+    classes = f"{counts.positive} PIMA, {counts.negative} IPN"
+    without = f"; {silent} without a probability" if silent else ""
+    patients = KeyFigure("patients scored", str(counts.patients), f"{classes}{without}")
     return Head(
         title=source.title,
         about=f"{source.model.name} {source.model.version}. {source.data}",

@@ -51,7 +51,7 @@ def results_of(source: Source) -> Results:
         calibration=curve(truth, probability),
         recalibration=recalibration(truth, probability),
         decision=decision_curve(truth, probability),
-        slices=slice_level(subjects, threshold),
+        slices=slice_level(subjects, threshold, source.calibrated),
         baselines=baselines(subjects, seed=seed),
         rivals=tuple(rival(name, subjects, theirs, seed=seed) for name, theirs in source.rivals.items()),
         subgroups=groupings(subjects, threshold=threshold, seed=seed),

@@ -1,6 +1,6 @@
 """What a report is written from."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from inference.evaluation.flow import Flow
@@ -33,3 +33,7 @@ class Source:
     )  # other models, by name, same patients
     further: tuple[Section, ...] = ()
     seed: int = 0  # of the bootstrap
+    calibrated: Callable[[float], float] | None = (
+        float  # a slice's score on the scale of the threshold; None: not known
+    )
+    names: str = "pseudonyms"  # what the subjects are named by

@@ -38,6 +38,7 @@ class Subject:
     lobe: str = ""
     period: Period | None = None
     month: str = ""  # of acquisition, yyyy-mm
+    year: int | None = None  # of acquisition, where the month is not kept
     site: str = ""
     scanner: str = ""  # manufacturer and model
     kernel: str = ""

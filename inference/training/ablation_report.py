@@ -36,7 +36,9 @@ def write_ablation(models: Mapping[str, tuple[Subject, ...]], recipe: Recipe) ->
         Part.TEST,
         models[REFERENCE.name],
         title="Ablation: the eight configurations of Table 2",
-        rivals={name: patients for name, patients in models.items() if name != REFERENCE.name},
+        rivals={
+            name: (bundles[name], patients) for name, patients in models.items() if name != REFERENCE.name
+        },
         further=table,
     )
     write_report(source, recipe.out / "report")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.bundle import Calibration, Card, ClassCode, Metric, Preprocessing
+from inference.bundle import Calibration, Card, ClassCode, Metric, Preprocessing, TrainedOn
 from inference.dataset.folder import Dataset
 from inference.dataset.manifest import Case, Mode, Split
 from inference.evaluation.discrimination import Bootstrap, bootstrap
@@ -63,6 +63,7 @@ def card_of(
         threshold=threshold,
         classes=CLASSES,
         training_data=_training_data(training),
+        trained_on=TrainedOn(dataset_sha256=training.dataset.digest, split=training.split.name),
         metrics=metrics,
         calibration=calibration,
         intended_use=words.intended_use,
@@ -124,8 +125,8 @@ def _training_data(training: Training) -> str:
         f" Selection: {_counted(training.cases(split.selection))}; epoch {best.number} of {training.epochs} was"
         f" kept (AUC {best.selection_auc:.3f})."
         f" Test: {_counted(training.cases(split.test))}{'' if training.fits_decision else ', the same patients'}."
-        f" Confirmed by {_tally(case.confirmed_by for case in everybody)}."
-        f" Slices marked by {_tally(case.marked_by for case in everybody)}."
+        f" Confirmed by {tally(case.confirmed_by for case in everybody)}."
+        f" Slices marked by {tally(case.marked_by for case in everybody)}."
         f" Lungs by {manifest.segmenter.name} {manifest.segmenter.version}."
     )
 
@@ -135,9 +136,9 @@ def _limits(training: Training, *, calibrated: bool) -> tuple[str, ...]:
     negative = [case for case in training.dataset.manifest.cases if not case.positive]
     unproven = sum(case.confirmed_by != HISTOLOGY for case in negative)
     sites = {case.site for case in training.dataset.manifest.cases if case.site}
-    drawn_from = f"{len(sites)} sites" if len(sites) > 1 else "one site"
+    drawn_from = {0: "sites that are not stated", 1: "one site"}.get(len(sites), f"{len(sites)} sites")
     return (
-        f"Data of {drawn_from}, one split, {len(test)} patients in its test part; no external validation.",
+        f"Data of {drawn_from}, one split, {len(test)} patients in its test part; {_where_tested(training)}.",
         f"Of {len(negative)} patients with IPN {unproven} are without histology.",
         "Which slices are scored depends on who marks them.",
         "Calibrated on few patients of the same data; no clinical risk."
@@ -146,6 +147,14 @@ def _limits(training: Training, *, calibrated: bool) -> tuple[str, ...]:
         "Slices are resampled in their plane only and scored one by one.",
         *(() if training.fits_decision else (optimistic(training.split),)),
     )
+
+
+def _where_tested(training: Training) -> str:
+    split = training.split
+    known = {case.site for case in training.cases({*split.train, *split.selection})}
+    tested = {case.site for case in training.cases(split.test)}
+    apart = "" not in tested and tested.isdisjoint(known)
+    return "tested on sites that trained nothing" if apart else "no external validation"
 
 
 def optimistic(split: Split) -> str:
@@ -167,5 +176,5 @@ def _counted(cases: Sequence[Case]) -> str:
     return f"{len(cases)} ({positive} PIMA, {len(cases) - positive} IPN)"
 
 
-def _tally(words: Iterable[str]) -> str:
+def tally(words: Iterable[str]) -> str:
     return ", ".join(f"{word or 'not stated'} {count}" for word, count in sorted(Counter(words).items()))

@@ -40,12 +40,14 @@ def platt(truth: Truth, probability: Scores, data: str) -> Calibration | None:
 def youden(truth: Truth, probability: Scores) -> float:
     """The threshold with the highest sum of sensitivity and specificity (Youden 1950).
 
-    Half-way between two patients, and of equals the one nearest to 0.5.
+    Half-way between two patients, and of equals the one nearest to 0.5: 0.5 itself where none is better than chance.
     """
     check_probabilities(truth, probability)
     edges = np.unique(probability)
     between = np.concatenate([[edges[0] / 2], (edges[:-1] + edges[1:]) / 2, [(edges[-1] + 1) / 2]])
     called = probability >= between[:, None]
     index = called[:, truth].mean(axis=1) - called[:, ~truth].mean(axis=1)
+    if index.max() <= 1e-12:
+        return 0.5
     best = between[np.isclose(index, index.max(), rtol=0, atol=1e-12)]
     return float(best[np.abs(best - 0.5).argmin()])

@@ -10,7 +10,7 @@ from inference.dataset.table import Part
 from inference.evaluation.section import Section
 from inference.evaluation.source import Model, Source
 from inference.evaluation.subject import Subject
-from inference.training.card import optimistic
+from inference.training.card import optimistic, tally
 
 
 def model_of(bundle: Bundle) -> Model:
@@ -44,25 +44,44 @@ def source_of(
     subjects: tuple[Subject, ...],
     *,
     title: str,
-    rivals: Mapping[str, tuple[Subject, ...]],
+    rivals: Mapping[str, tuple[Bundle, tuple[Subject, ...]]],
     further: tuple[Section, ...] = (),
 ) -> Source:
-    """`subjects`: the patients of that part, as the bundle scores them."""
-    manifest = dataset.manifest
+    """`subjects`: the patients of that part, as the bundle scores them; `rivals` by name, with theirs."""
+    manifest, card = dataset.manifest, bundle.card
+    models = {"The model": bundle, **{name: rival for name, (rival, _) in rivals.items()}}
+    flattered = [_of_another_split(name, one, dataset, split, part) for name, one in models.items()]
     return Source(
         title=title,
         data=(
             f"The {part} part of {manifest.name} {manifest.version} (digest {dataset.digest[:12]}), split"
             f" {split.name} ({manifest.split_by}), lungs by {manifest.segmenter.name} {manifest.segmenter.version}"
             f"{'; synthetic phantoms, no patients' if manifest.synthetic else ''}."
+            f" Slices marked by {tally(dataset.cases[name].marked_by for name in cases_of(split, part))}."
         ),
         model=model_of(bundle),
-        threshold=bundle.card.threshold,
+        threshold=card.threshold,
         subjects=subjects,
         flow=manifest.flow,
-        optimistic=_flattery(split, part),
-        rivals=rivals,
+        optimistic=" ".join(filter(None, [_flattery(split, part), *flattered])),
+        rivals={name: theirs for name, (_, theirs) in rivals.items()},
         further=(*_confounding(dataset), *further),
+        calibrated=card.calibration.calibrated if card.calibration else float,
+    )
+
+
+def _of_another_split(name: str, bundle: Bundle, dataset: Dataset, split: Split, part: Part) -> str:
+    """What a bundle saw of these patients in a training on another split of the dataset."""
+    trained = bundle.card.trained_on
+    if trained is None or trained.dataset_sha256 != dataset.digest or trained.split == split.name:
+        return ""
+    other = dataset.split(trained.split)
+    seen = set(cases_of(split, part)) & {*other.train, *other.selection}
+    if not seen:
+        return ""
+    return (
+        f"{name} was trained on split {trained.split} and has seen {len(seen)} of these patients: its figures are"
+        " optimistic."
     )
 
 
@@ -71,7 +90,10 @@ def _flattery(split: Split, part: Part) -> str:
         case Part.TRAIN:
             return "Models of this split were trained on these patients: the figures say nothing of others."
         case Part.SELECTION:
-            return "These patients chose the epoch of this split's models: the figures are optimistic."
+            return (
+                "These patients chose the epoch of this split's models, their calibration and their threshold: the"
+                " figures are optimistic."
+            )
         case Part.TEST:
             return optimistic(split) if split.mode is Mode.PAPER else ""
 

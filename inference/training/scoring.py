@@ -39,6 +39,7 @@ def subject(case: Case, of_slices: Sequence[float]) -> Subject:
         sex=case.sex,
         lobe=case.lobe,
         period=case.period,
+        year=case.year,
         site=case.site,
         scanner=case.scanner,
         kernel=case.kernel,

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from inference.bundle import Bundle, load_bundle
+from inference.bundle import Bundle, Preprocessing, load_bundle
 from inference.dataset.table import Part
 
 if TYPE_CHECKING:
@@ -42,17 +42,29 @@ def evaluate(
         patients = open_dataset(dataset)
         check(patients.manifest)
         chosen = patients.split(split)
+        for model in models:
+            _check_prepared_for(model, patients.manifest.preprocessing)
         cases = cases_of(chosen, part)
         patients.verify(cases)
         scores = [_scored(model, patients, cases, console) for model in models]
     except BadDataset as error:
         raise CannotEvaluate(str(error)) from error
-    rivals = {_name(model): theirs for model, theirs in zip(models[1:], scores[1:], strict=True)}
+    rivals = {_name(model): (model, theirs) for model, theirs in zip(models[1:], scores[1:], strict=True)}
     source = source_of(
         models[0], patients, chosen, part, scores[0], title=f"Evaluation of {_name(models[0])}", rivals=rivals
     )
     write_report(source, out)
     console.print(f"{len(cases)} patients: {out / 'report.html'}")
+
+
+def _check_prepared_for(model: Bundle, prepared: Preprocessing) -> None:
+    """What lies outside the lungs is the model's own choice: a dataset keeps it."""
+    if model.preprocessing != prepared.model_copy(
+        update={"outside_lungs": model.preprocessing.outside_lungs}
+    ):
+        raise CannotEvaluate(
+            f"{_name(model)} takes: {model.preprocessing.statement} The dataset holds: {prepared.statement}"
+        )
 
 
 def _scored(

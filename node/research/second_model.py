@@ -17,7 +17,7 @@ from node.research.selection import CannotValidate, Rules, model_named, newest
 
 @dataclass(frozen=True)
 class Second:
-    """Its probabilities of studies that the first model scored too, on the same marks."""
+    """Its probabilities of studies that the first model scored too, on slices found in the same way."""
 
     name: str
     threshold: float
@@ -67,7 +67,7 @@ def _others(study: Study, rules: Rules) -> Iterator[Result | CandidateScore]:
 def agreement_with(
     second: Second, studies: Sequence[Study], known: Mapping[str, Truth], rules: Rules, source: Source
 ) -> Section:
-    """On all that both have scored, whether in the report or not."""
+    """On all that both have scored in the period, whether in the report or not, and whatever the subgroup."""
     pairs = []
     for study in studies:
         result, other = newest(study, rules.model), second.probabilities.get(study.study_instance_uid)

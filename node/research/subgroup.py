@@ -1,10 +1,12 @@
 """`--subgroup KEY=VALUE`: a condition that a patient fulfils or not; who is not known to fulfil it does not."""
 
+import math
 from dataclasses import dataclass
 
 from inference.evaluation.subject import Subject
 
 WORDS = ("sex", "lobe", "site", "scanner", "kernel", "month", "confirmed_by", "hard")
+_OF = {"sex": {"f", "m", "o"}, "hard": {"yes", "no"}}
 NUMBERS = ("age_years", "size_mm", "slice_thickness_mm", "lung_volume_ml")
 
 
@@ -52,7 +54,7 @@ Condition = Words | Range
 def condition(text: str) -> Condition:
     """Such as `sex=F`, `size_mm=..30`, `age_years=40..65`."""
     key, found, value = text.partition("=")
-    if key in WORDS and value.strip():
+    if key in WORDS and value.strip() and value.strip().lower() in _OF.get(key, {value.strip().lower()}):
         return Words(key, value.strip())
     low, dots, high = value.partition("..")
     try:
@@ -62,12 +64,17 @@ def condition(text: str) -> Condition:
         pass
     given = f"{key}={value}" if found else text
     raise BadSubgroup(
-        f"--subgroup {given}: expected {', '.join(WORDS)} = a word, or {', '.join(NUMBERS)} = LOW..HIGH"
+        f"--subgroup {given}: expected {', '.join(WORDS)} = a word (sex F, M or O, hard yes or no), or"
+        f" {', '.join(NUMBERS)} = LOW..HIGH"
     )
 
 
 def _number(text: str) -> float | None:
-    return float(text) if text else None
+    if not text:
+        return None
+    if not math.isfinite(number := float(text)):
+        raise ValueError("no number")
+    return number
 
 
 def _end(number: float | None) -> str:

@@ -1,11 +1,8 @@
 """What the report of a site validation is written from: rows in, a `Source` out. Start at `source_of`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-
-import numpy as np
-from numpy.typing import NDArray
 
 from config.settings import Settings
 from db import studies as rows
@@ -14,9 +11,11 @@ from db.models import Result, Truth
 from db.session import Sessions, only_read
 from db.studies import Study
 from inference.bundle import BadBundle, Bundle
+from inference.evaluation.by_class import of_subjects
+from inference.evaluation.chapters.printed import estimate, sentence
 from inference.evaluation.drift import Reading
 from inference.evaluation.drift_section import drift_section
-from inference.evaluation.estimate import Figure, NotComputable
+from inference.evaluation.estimate import NotComputable
 from inference.evaluation.section import Section, Table
 from inference.evaluation.source import Model, Source
 from inference.evaluation.subject import probabilities_of, truth_of
@@ -67,13 +66,16 @@ def _why_nobody(selected: Selected) -> str:
 
 def _source(selected: Selected, asked: Asked, settings: Settings) -> Source:
     first = selected.cases[0].result
+    bundle = _configured(first.classifier_digest, settings)
     return Source(
         title=f"Validation on site: {first.classifier} {first.classifier_version}",
         data=" ".join(_data(selected, asked)),
-        model=_model(first, settings),
+        model=_model(first, bundle),
         threshold=first.threshold,
         subjects=selected.subjects,
         flow=selected.flow,
+        calibrated=_calibrated(first, bundle),
+        names="Study Instance UIDs, which are for the site alone,",
     )
 
 
@@ -88,9 +90,18 @@ def _data(selected: Selected, asked: Asked) -> Iterator[str]:
     yield f"Lungs by {' and by '.join(lungs)}."
     yield f"Slices: {_IN_WORDS[asked.policy]}."
     if asked.subgroup:
-        yield f"Only patients with {', '.join(asked.subgroup)}."
+        yield f"Only patients with {', '.join(asked.subgroup)}: a choice of whoever made the report."
     yield "Each study counts as a patient of its own: the node keeps nothing by which two of one could be told."
     yield "The size of a nodule is the imported one, else that of the scored target."
+    yield "Days are those of UTC."
+    yield (
+        "Only studies whose truth was imported count. Who was operated on or followed up is a selection: sensitivity "
+        "and specificity may differ in the others."
+    )
+    yield (
+        "Whether the model was trained or calibrated on some of these patients is not recorded here; if it was, the "
+        "figures are optimistic."
+    )
 
 
 _IN_WORDS = {
@@ -100,27 +111,31 @@ _IN_WORDS = {
 }
 
 
-def _model(result: Result, settings: Settings) -> Model:
+def _model(result: Result, bundle: Bundle | None) -> Model:
     """With what its bundle says, where that bundle is configured."""
-    bundle = _configured(result.classifier_digest, settings)
     plain = Model(result.classifier, result.classifier_version, result.classifier_digest)
     if bundle is None:
         return replace(
             plain,
-            limits=("Its bundle is not configured on this node, so that its own limits are not named.",),
+            limits=(
+                "Its bundle is not configured on this node, so that its own statements and limits are not named.",
+            ),
         )
-    card, numbers = bundle.card, bundle.preprocessing
+    card = bundle.card
     return replace(
         plain,
         training_data=card.training_data,
-        preprocessing=(
-            f"slabs of {numbers.slice_thickness_mm:g} mm, pixels of {numbers.pixel_mm:g} mm, "
-            f"{numbers.size} x {numbers.size}, window {numbers.window_level_hu:g}/{numbers.window_width_hu:g} HU, "
-            f"outside the lungs: {numbers.outside_lungs}"
-        ),
+        preprocessing=card.preprocessing.statement,
         statements=card.statements,
         limits=card.limits,
     )
+
+
+def _calibrated(result: Result, bundle: Bundle | None) -> Callable[[float], float] | None:
+    """From a slice's score to the scale of the threshold."""
+    if bundle is None:
+        return None if result.calibration else float
+    return bundle.card.calibration.calibrated if bundle.card.calibration else float
 
 
 def _configured(digest: str, settings: Settings) -> Bundle | None:
@@ -151,28 +166,25 @@ def _apart(policy: Policy, selected: Selected, source: Source) -> Section:
     figures = {"AUC": auc, "sensitivity": found.sensitivity, "specificity": found.specificity}
     return Section(
         f"Slices {_IN_WORDS[policy]}",
-        paragraphs=(_beside_the_report(truth),),
+        paragraphs=(_beside_the_report(selected),),
         tables=(
             Table(
                 "The same model and threshold, with 95 % intervals",
                 ("figure", "value"),
-                tuple((name, _said(figure)) for name, figure in figures.items()),
+                tuple((name, sentence(estimate(figure))) for name, figure in figures.items()),
             ),
         ),
     )
 
 
-def _beside_the_report(truth: NDArray[np.bool_]) -> str:
+def _beside_the_report(selected: Selected) -> str:
+    """Those in which no target was found count too: with slices found by itself a miss matters most."""
+    everybody = of_subjects(selected.subjects)
+    silent = of_subjects([subject for subject in selected.subjects if subject.probability is None])
     return (
-        f"{truth.size} further studies ({int(truth.sum())} PIMA) whose truth is known; they are not in the figures of "
-        "this report."
+        f"{everybody.both} further studies ({everybody.positive} PIMA) whose truth is known, in no figure of this "
+        f"report; {silent.both} of them ({silent.positive} PIMA) have no number and are in none of these either."
     )
-
-
-def _said(figure: Figure) -> str:
-    if isinstance(figure, NotComputable):
-        return f"not computable: {figure.reason}"
-    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
 
 
 def _drift(studies: Sequence[Study], source: Source) -> Section:

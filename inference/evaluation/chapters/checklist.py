@@ -29,7 +29,7 @@ def items(source: Source) -> Iterator[Item]:
     yield from _introduction()
     yield from _data(source)
     yield from _analysis(source)
-    yield from _open_science()
+    yield from _open_science(source)
     yield from _results(source)
     yield from _discussion()
 
@@ -44,7 +44,7 @@ def _introduction() -> Iterator[Item]:
 
 
 def _data(source: Source) -> Iterator[Item]:
-    dated = any(subject.month for subject in source.subjects)
+    dated = any(subject.month or subject.year for subject in source.subjects)
     yield Item("5a", "sources of data", "Data", "how representative they are is not analysed")
     yield Item("5b", "dates of the data", "Data", "" if dated else "not stated in the data")
     yield Item("6a", "setting and centres", "Characteristics", "sites by name only")
@@ -60,7 +60,11 @@ def _data(source: Source) -> Iterator[Item]:
     yield Item("8c", "blinding of the outcome's assessment", "Outcome", "not recorded")
     yield Item("9a", "choice of predictors", "Predictors")
     yield Item("9b", "definition of predictors", "Predictors")
-    yield Item("9c", "assessors of predictors", remark="who marked the slices is not recorded here")
+    yield Item(
+        "9c",
+        "assessors of predictors",
+        remark="who marked the slices is not recorded; the kind of mark may stand under Data",
+    )
 
 
 def _analysis(source: Source) -> Iterator[Item]:
@@ -84,13 +88,15 @@ def _analysis(source: Source) -> Iterator[Item]:
     yield Item("16", "training against evaluation data", "Model", "not compared in numbers")
 
 
-def _open_science() -> Iterator[Item]:
+def _open_science(source: Source) -> Iterator[Item]:
     yield Item("17", "ethical approval", remark="for the site to state")
     yield Item("18a", "funding", remark="for the site to state")
     yield Item("18b", "conflicts of interest", remark="for the site to state")
     yield Item("18c", "protocol", remark="none is known to this software")
     yield Item("18d", "registration", remark="none is known to this software")
-    yield Item("18e", "data sharing", "Reproduction", "scores under pseudonyms in report.json; no images")
+    yield Item(
+        "18e", "data sharing", "Reproduction", f"scores under {source.names} in report.json; no images"
+    )
     yield Item("18f", "code sharing", "Reproduction")
     yield Item("19", "patient and public involvement", remark="nobody was involved")
 

@@ -48,12 +48,10 @@ def methods(source: Source) -> tuple[Section, ...]:
 
 
 def _dates(source: Source) -> str:
-    months = sorted(subject.month for subject in source.subjects if subject.month)
-    if not months:
+    dates = sorted(s.month or str(s.year) for s in source.subjects if s.month or s.year)
+    if not dates:
         return "When the CTs were acquired is not stated."
-    return (
-        f"Acquired from {months[0]} to {months[-1]} ({len(months)} of {len(source.subjects)} patients dated)."
-    )
+    return f"Acquired from {dates[0]} to {dates[-1]} ({len(dates)} of {len(source.subjects)} patients dated)."
 
 
 def _outcome(source: Source) -> str:
@@ -101,7 +99,7 @@ def _statistics() -> Section:
                 "Models and baselines are compared by DeLong's paired test on the patients that both have scored. "
                 "The cohort table has medians with quartiles and Mann-Whitney's U, and counts with the chi-square "
                 "test, or Fisher's where fewer than 5 patients are expected in a cell. Tests are two-sided; nothing "
-                "is corrected for their number. Subgroups are fixed beforehand: size below and from 30 mm, "
+                "is corrected for their number. The subgroups of a report are fixed beforehand: size below and from 30 mm, "
                 "age below and from 65 years, period, sex, site, scanner, kernel, slice thickness, hard cases."
             ),
         ),

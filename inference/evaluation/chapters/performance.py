@@ -83,10 +83,12 @@ def _matrices(source: Source, results: Results) -> Section:
     if slices.patients:
         said.append(
             f"Of {slices.patients} slices, each with its patient's label, {matrix_in_words(slices)}. Slices of "
-            "one patient depend on each other, so that no intervals are given."
+            "one patient depend on each other, so that no intervals are given; each is recalibrated like the mean."
         )
     if without:
-        said.append(f"Of {without} patients the slices' probabilities are not known.")
+        said.append(
+            f"Of {without} patients the slices' probabilities are not known on the threshold's scale."
+        )
     matrices = {
         f"{each.patients} {name}": each for name, each in (("patients", patients), ("slices", slices))
     }

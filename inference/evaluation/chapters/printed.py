@@ -15,6 +15,9 @@ def estimate(figure: Figure, digits: int = 3) -> Cell:
 
 
 def interval(figure: Estimate, digits: int = 3) -> str:
+    """Resamples that are all alike, as of classes that a score separates, say nothing of how few the patients are."""
+    if figure.low == figure.high:
+        return "(no interval: all resamples are alike)"
     return f"({figure.low:.{digits}f} to {figure.high:.{digits}f})"
 
 

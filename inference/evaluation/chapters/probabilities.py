@@ -61,7 +61,8 @@ def decision(results: Results) -> Section:
     columns = ("threshold", "by the model", "all", "none")
     said = (
         "Net benefit: true positives per patient, less the false positives at the odds of the threshold, "
-        "where one acts on the model, on all patients, on none."
+        "where one acts on the model, on all patients, on none. It holds for the share of PIMA in these data, and for "
+        "probabilities that are calibrated."
     )
     plot = Figure("Net benefit of acting on all patients, on none, and by the model", decision_plot(curve))
     return Section("Decision curve", (said,), (table("Net benefit", columns, rows),), (plot,))

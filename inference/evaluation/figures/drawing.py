@@ -1,5 +1,6 @@
 """How every picture of a report looks, and its SVG."""
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from io import BytesIO
@@ -68,5 +69,7 @@ def share_axes(axes: Axes, x: str, y: str) -> None:
 
 
 def _element(svg: str) -> str:
-    """Without prolog, and without the groups' names, which would occur twice in a page of several."""
-    return re.sub(r'<g id="[^"]*"', "<g", svg[svg.index("<svg") :]).strip() + "\n"
+    """Without prolog and the groups' names, its other names its own: a page has several pictures."""
+    plain = re.sub(r'<g id="[^"]*"', "<g", svg[svg.index("<svg") :]).strip() + "\n"
+    own = hashlib.sha256(plain.encode()).hexdigest()[:8]
+    return re.sub(r'( id="|#)([mp][0-9a-f]{10})', rf"\g<1>{own}-\g<2>", plain)

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
 
+from inference.bundle import Calibration
 from inference.evaluation.baselines import baselines
 from inference.evaluation.by_class import ByClass
+from inference.evaluation.counts import counted
 from inference.evaluation.delong import compared
 from inference.evaluation.estimate import NotComputable, computed
 from inference.evaluation.rivals import PatientTwice, TwoTruths, check_distinct, rival
@@ -78,7 +80,26 @@ def test_slices_are_read_each_at_the_threshold() -> None:
         replace(SUBJECTS[1], positive=False, slice_probabilities=(0.7, 0.1)),
         bare(SUBJECTS[2]),
     ]
-    found = slice_level(subjects, 0.7)
+    found = slice_level(subjects, 0.7, float)
     assert (found.counts.true_positive, found.counts.false_negative) == (2, 1)
     assert (found.counts.false_positive, found.counts.true_negative) == (1, 1)
     assert found.patients_without == 1
+
+
+def test_slices_are_recalibrated_before_they_meet_a_calibrated_threshold() -> None:
+    """So that patients of one slice each give the same counts as their slices."""
+    calibration = Calibration(slope=1.0, intercept=-2.0, patients=40, data="others")
+    patients = [
+        replace(s, probability=calibration.calibrated(p), slice_probabilities=(p,))
+        for s in SUBJECTS
+        if (p := s.probability) is not None
+    ]
+    read = counted(truth_of(patients), probabilities_of(patients), 0.5)
+    assert slice_level(patients, 0.5, calibration.calibrated).counts == read
+    assert slice_level(patients, 0.5, float).counts != read
+
+
+def test_slices_whose_calibration_is_not_known_are_not_read() -> None:
+    found = slice_level(SUBJECTS, 0.5, None)
+    assert found.counts.patients == 0
+    assert found.patients_without == len(SUBJECTS)

@@ -81,7 +81,7 @@ def test_a_scanner_is_compared_with_all_others() -> None:
 
 def test_one_scanner_alone_is_compared_with_nothing() -> None:
     (group,) = by_scanner(_readings("2026-01", "A one", 0.1, 0.2), threshold=0.5)
-    assert group.shift == NotComputable("the only scanner")
+    assert group.shift == NotComputable("there is no other to compare with")
 
 
 def test_a_month_of_abstentions_has_no_scores_and_says_so() -> None:

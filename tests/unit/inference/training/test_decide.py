@@ -53,10 +53,10 @@ def test_youdens_threshold_has_the_best_sum_of_scikit_learns_curve(
 ) -> None:
     truth, probability = table(seed, patients, levels)
     false_positive, true_positive, _ = roc_curve(truth, probability, drop_intermediate=False)
-    called = probability >= youden(truth, probability)
-    assert called[truth].mean() - called[~truth].mean() == pytest.approx(
-        (true_positive - false_positive).max()
-    )
+    threshold, best = youden(truth, probability), (true_positive - false_positive).max()
+    called = probability >= threshold
+    index = called[truth].mean() - called[~truth].mean()
+    assert index == pytest.approx(best) if best > 0 else threshold == 0.5
 
 
 def test_of_equal_thresholds_the_one_nearest_to_a_half_is_taken() -> None:
@@ -64,6 +64,6 @@ def test_of_equal_thresholds_the_one_nearest_to_a_half_is_taken() -> None:
     assert youden(truth, np.array([0.1, 0.5, 0.6, 0.9])) == pytest.approx(0.3)  # 0.75 is as good
 
 
-def test_a_threshold_that_nobody_or_everybody_meets_stays_in_0_to_1() -> None:
-    truth = np.array([True, False])
-    assert 0 <= youden(truth, np.array([0.2, 0.8])) <= 1
+def test_a_score_that_ranks_the_wrong_way_is_read_at_a_half() -> None:
+    """Not at 0, where everybody reads PIMA and the index is no lower."""
+    assert youden(np.array([True, False]), np.array([0.2, 0.8])) == 0.5

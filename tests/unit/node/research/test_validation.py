@@ -188,13 +188,33 @@ def test_automatic_slices_are_reported_apart(site: Site, settings: Settings) -> 
     for number, label in enumerate(("PIMA", "IPN", "PIMA")):
         site.study(f"4.{number}", 0.9 - 0.3 * number, slice_policy="automatic")
         site.truth(f"4.{number}", label)
+    for number in range(3, 6):
+        site.study(f"4.{number}", None, slice_policy="automatic")
+        site.truth(f"4.{number}", "PIMA")
     source = site.source(settings)
     assert len(source.subjects) == 8
     (apart,) = (s for s in source.further if s.heading.startswith("Slices"))
     assert apart.heading == "Slices as the node found them itself, unconfirmed"
     assert apart.tables[0].rows[0][1].startswith("0.500")
-    assert len(site.source(settings, policy=Policy.AUTOMATIC).subjects) == 3
-    assert len(site.source(settings, policy=Policy.ALL).subjects) == 11
+    assert apart.paragraphs[0].startswith("6 further studies (5 PIMA)")
+    assert "3 of them (3 PIMA) have no number" in apart.paragraphs[0]
+    assert len(site.source(settings, policy=Policy.AUTOMATIC).subjects) == 6
+    assert len(site.source(settings, policy=Policy.ALL).subjects) == 14
+
+
+@ON_SQLITE
+def test_slices_are_read_as_the_bundle_calibrates_them_and_not_at_all_where_nobody_knows_how(
+    site: Site, settings: Settings
+) -> None:
+    _fill(site, calibration="by logistic regression on 40 patients")
+    assert site.source(settings).calibrated is None
+    bundle = load_bundle(demonstration())
+    for number, label in enumerate(LABELS):
+        site.study(f"6.{number}", 0.5, model=bundle.digest)
+        site.truth(f"6.{number}", label)
+    read = site.source(settings, model=bundle.digest).calibrated
+    assert read is not None
+    assert read(0.3) == (bundle.card.calibration.calibrated(0.3) if bundle.card.calibration else 0.3)
 
 
 @ON_SQLITE
@@ -253,7 +273,7 @@ def test_a_candidate_is_compared_on_the_studies_that_it_scored_too(site: Site, s
     assert [s.probability for s in rivals] == [0.8, 0.3, 0.6, *[None] * 5]
     section = source.further[0]
     assert section.heading == f"Agreement with {name}"
-    assert section.paragraphs[0].startswith("4 studies that both")
+    assert section.paragraphs[0].startswith("4 studies of the period that both")
     assert [row[1:] for row in section.tables[0].rows] == [("3", "1"), ("0", "0")]
 
 
@@ -292,7 +312,20 @@ def test_the_report_is_written_from_it_and_the_same_each_time(
     assert (tmp_path / "two" / "report.html").read_text() == page
 
 
-@pytest.mark.parametrize("text", ["sex", "sex=", "name=Doe", "size_mm=30", "size_mm=a..b", "age_years=.."])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sex",
+        "sex=",
+        "sex=female",
+        "hard=maybe",
+        "name=Doe",
+        "size_mm=30",
+        "size_mm=a..b",
+        "size_mm=nan..",
+        "age_years=..",
+    ],
+)
 def test_what_is_no_condition_is_refused(text: str) -> None:
     with pytest.raises(BadSubgroup, match="expected sex"):
         condition(text)
