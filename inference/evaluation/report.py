@@ -11,7 +11,7 @@ from inference.evaluation.chapters.introduction import abstract, introduction
 from inference.evaluation.chapters.methods import methods
 from inference.evaluation.chapters.participants import participants
 from inference.evaluation.chapters.performance import performance
-from inference.evaluation.chapters.printed import interval
+from inference.evaluation.chapters.printed import NO_INTERVAL_IN_WORDS, interval
 from inference.evaluation.estimate import Figure, NotComputable
 from inference.evaluation.files import write_files
 from inference.evaluation.flow import Flow
@@ -97,7 +97,8 @@ def _head(source: Source, results: Results) -> Head:
 def _key(name: str, figure: Figure) -> KeyFigure:
     if isinstance(figure, NotComputable):
         return KeyFigure(name, "n/c", f"not computable: {figure.reason}")
-    return KeyFigure(name, f"{figure.value:.3f}", interval(figure))
+    said = NO_INTERVAL_IN_WORDS if figure.low == figure.high else interval(figure)
+    return KeyFigure(name, f"{figure.value:.3f}", said)
 
 
 def _parts(source: Source, results: Results) -> tuple[Part, ...]:

@@ -6,6 +6,9 @@ from inference.evaluation.estimate import Estimate, Figure, NotComputable
 
 Cell = str | NotComputable
 
+NO_INTERVAL = "(no interval)"
+NO_INTERVAL_IN_WORDS = "no interval: all resamples are alike, which says nothing of how few the patients are"
+
 
 def estimate(figure: Figure, digits: int = 3) -> Cell:
     """The value with its 95 % interval."""
@@ -15,9 +18,9 @@ def estimate(figure: Figure, digits: int = 3) -> Cell:
 
 
 def interval(figure: Estimate, digits: int = 3) -> str:
-    """Resamples that are all alike, as of classes that a score separates, say nothing of how few the patients are."""
+    """Resamples are all alike where a score separates the classes."""
     if figure.low == figure.high:
-        return "(no interval: all resamples are alike)"
+        return NO_INTERVAL
     return f"({figure.low:.{digits}f} to {figure.high:.{digits}f})"
 
 

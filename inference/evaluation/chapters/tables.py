@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from string import ascii_lowercase
 
-from inference.evaluation.chapters.printed import Cell
+from inference.evaluation.chapters.printed import NO_INTERVAL, NO_INTERVAL_IN_WORDS, Cell
 from inference.evaluation.estimate import NotComputable
 from inference.evaluation.section import Table
 
@@ -15,11 +15,13 @@ def table(
     rows = [tuple(row) for row in rows]
     reasons = dict.fromkeys(cell.reason for row in rows for cell in row if isinstance(cell, NotComputable))
     marks = {reason: _mark(place) for place, reason in enumerate(reasons)}
+    texts = tuple(tuple(_text(cell, marks) for cell in row) for row in rows)
+    flat = (NO_INTERVAL_IN_WORDS,) if any(NO_INTERVAL in text for row in texts for text in row) else ()
     return Table(
         caption=caption,
         columns=tuple(columns),
-        rows=tuple(tuple(_text(cell, marks) for cell in row) for row in rows),
-        notes=(*(f"{mark} not computable: {reason}" for reason, mark in marks.items()), *notes),
+        rows=texts,
+        notes=(*(f"{mark} not computable: {reason}" for reason, mark in marks.items()), *flat, *notes),
     )
 
 

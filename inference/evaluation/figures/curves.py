@@ -68,7 +68,7 @@ def calibration_plot(bins: Sequence[Bin]) -> str:
             x, y, s=40 * patients / patients.max() + 12, color=POSITIVE, edgecolor="white", zorder=4,
             label="bin, 95 % interval",
         )  # fmt: skip
-        axes.legend(loc="upper left", handlelength=1.4)
+        axes.legend(loc="lower right", handlelength=1.4)
 
     return drawn(paint, width=_WIDTH, height=_HEIGHT)
 

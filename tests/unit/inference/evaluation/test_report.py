@@ -282,3 +282,26 @@ def test_what_one_class_does_not_tell_is_said(tmp_path: Path) -> None:
     assert found["performance"]["auc"] == found["roc"] == found["recalibration"] == reason
     assert found["performance"]["specificity"]["value"] > 0.5
     assert "not computable: no positive patient among 51" in (tmp_path / "report.html").read_text()
+
+
+def test_an_interval_of_resamples_that_are_all_alike_is_called_none(tmp_path: Path) -> None:
+    """Three patients of each class, whom the score separates: 1.000 (1.000 to 1.000) would promise much."""
+    few = [each for each in patients(1) if each.probability is not None][:3]
+    shown = [replace(each, positive=n < 3, probability=0.9 - 0.1 * n) for n, each in enumerate([*few, *few])]
+    named = tuple(replace(each, name=f"case-{n}") for n, each in enumerate(shown))
+    write_report(source((*named, abstained(patients(2)[5]))), tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert "(1.000 to 1.000)" not in page
+    assert '<td class="number">1.000 (no interval)</td>' in page
+    assert "no interval: all resamples are alike, which says nothing of how few the patients are" in page
+    assert "<dt>patients scored</dt><dd><b>6</b><span>3 PIMA, 3 IPN; 1 without a probability</span>" in page
+
+
+def test_pictures_of_an_earlier_report_go_and_what_lay_there_before_the_first_stays(tmp_path: Path) -> None:
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "of-my-thesis.svg").touch()
+    write_report(source(patients(1)), tmp_path)
+    assert (tmp_path / "figures" / "of-my-thesis.svg").exists()
+    (tmp_path / "figures" / "agreement-1.svg").touch()
+    write_report(source(patients(1)), tmp_path)
+    assert not (tmp_path / "figures" / "agreement-1.svg").exists()
