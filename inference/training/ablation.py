@@ -6,7 +6,7 @@ from typing import Literal
 
 from inference.evaluation.subject import Subject, from_json
 from inference.training.finish import PREDICTIONS
-from inference.training.recipe import Augmentation, Input, Recipe
+from inference.training.recipe import Augmentation, BadRecipe, Input, Recipe
 from inference.training.train import train
 from inference.training.watch import Watch
 
@@ -32,19 +32,28 @@ CONFIGURATIONS = (
 )
 
 
+_NO_AUGMENTATION = Augmentation(flip=False, degrees=0.0)
+
+
 def ablate(recipe: Recipe, watch: Callable[[Configuration], Watch]) -> dict[str, tuple[Subject, ...]]:
-    """Trains what is not trained yet; by configuration the patients of the test part, as it scores them."""
+    """Trains what is not trained yet; by configuration the patients of the test part, as it scores them.
+
+    Raises BadRecipe for one by which the rows could not differ, or that asks for several devices.
+    """
+    if recipe.hardware.devices > 1:
+        raise BadRecipe(f"hardware.devices is {recipe.hardware.devices}: an ablation trains on one")
+    if recipe.augmentation == _NO_AUGMENTATION:
+        raise BadRecipe("augmentation does nothing: the rows with it would be those without it")
     return {each.name: _trained(recipe_for(each, recipe), watch(each)) for each in CONFIGURATIONS}
 
 
 def recipe_for(configuration: Configuration, recipe: Recipe) -> Recipe:
-    none = Augmentation(flip=False, degrees=0.0)
     return recipe.model_copy(
         update={
             "out": recipe.out / configuration.folder,
             "architecture": recipe.architecture.model_copy(update={"attention": configuration.attention}),
             "input": Input(outside_lungs="zero" if configuration.segmentation else "keep"),
-            "augmentation": recipe.augmentation if configuration.augmentation else none,
+            "augmentation": recipe.augmentation if configuration.augmentation else _NO_AUGMENTATION,
             "bundle": recipe.bundle.model_copy(
                 update={"name": f"{recipe.bundle.name}-{configuration.folder}"}
             ),

@@ -121,7 +121,7 @@ def _training_data(training: Training) -> str:
     return (
         f"{'Synthetic phantoms, no patients: ' if manifest.synthetic else ''}{manifest.name} {manifest.version}"
         f" (digest {training.dataset.digest[:12]}), split {split.name} ({manifest.split_by})."
-        f" Training: {_counted(train)}, {slices} slices, begun with {_begun(training.recipe)}."
+        f" Training: {_counted(train)}, {slices} slices, begun with {begun(training.recipe)}."
         f" Selection: {_counted(training.cases(split.selection))}; epoch {best.number} of {training.epochs} was"
         f" kept (AUC {best.selection_auc:.3f})."
         f" Test: {_counted(training.cases(split.test))}{'' if training.fits_decision else ', the same patients'}."
@@ -144,9 +144,18 @@ def _limits(training: Training, *, calibrated: bool) -> tuple[str, ...]:
         "Calibrated on few patients of the same data; no clinical risk."
         if calibrated
         else "The probability is not calibrated and no clinical risk.",
+        *(
+            ("The threshold was fitted to the patients that selected the epoch.",)
+            if _fits_threshold(training)
+            else ()
+        ),
         "Slices are resampled in their plane only and scored one by one.",
         *(() if training.fits_decision else (optimistic(training.split),)),
     )
+
+
+def _fits_threshold(training: Training) -> bool:
+    return training.fits_decision and training.recipe.decision.threshold == "youden"
 
 
 def _where_tested(training: Training) -> str:
@@ -161,7 +170,7 @@ def optimistic(split: Split) -> str:
     return f"The figures are optimistic: the {len(split.test)} patients they are of also chose the epoch, as in the paper."
 
 
-def _begun(recipe: Recipe) -> str:
+def begun(recipe: Recipe) -> str:
     match recipe.initial:
         case "imagenet":
             return "ImageNet weights of torchvision"

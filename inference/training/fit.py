@@ -6,10 +6,12 @@ weights to the last bit on one machine with as many threads.
 
 import math
 import os
+import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,7 +31,7 @@ from inference.training.augment import augmented
 from inference.training.checkpoint import Checkpoint
 from inference.training.history import Epoch, best, write_history
 from inference.training.optimiser import optimiser_for, share_of_rate
-from inference.training.recipe import Hardware, Recipe
+from inference.training.recipe import BadRecipe, Hardware, Recipe
 from inference.training.slices import Batches, Slices, chance, images_of
 from inference.training.watch import Batch, Watch
 
@@ -92,6 +94,8 @@ class Course:
         )
         self.loader = _loader(slices, self.batches, recipe.hardware)
         self.slices = len(slices)
+        if self.slices < 2 * self.fabric.world_size:
+            raise BadRecipe(f"{self.slices} training slices: batch norm needs 2 on each device")
         weight = torch.tensor(slices.positive_weight, device=self.fabric.device)
         self.loss = nn.BCEWithLogitsLoss(pos_weight=weight)
 
@@ -104,6 +108,10 @@ class Course:
         self.optimiser.load_state_dict(dict(kept.optimiser))
         self.fabric.strategy.precision.load_state_dict(dict(kept.scaler))
         self.history, self.weights = kept.history, kept.best
+        if self.fabric.is_global_zero:
+            write_history(
+                self.recipe.out, self.history
+            )  # a kill may have come between checkpoint and history
 
     def epoch(self, number: int) -> None:
         """All slices once, then the selection patients; durable when this returns."""
@@ -111,20 +119,28 @@ class Course:
 
     def pass_over(self, number: int) -> Pass:
         """All training slices once."""
-        started, waited, total = time.perf_counter(), 0.0, 0.0
+        started, waited, total, seen = time.perf_counter(), 0.0, 0.0, 0
         self.batches.epoch = number
         self.network.train()
         asked = time.perf_counter()
         for k, (images, labels) in enumerate(self.loader):
             waited += time.perf_counter() - asked
             total += self._step(images, labels, number, k) * len(labels)
+            seen += len(labels)
             asked = time.perf_counter()
         took = time.perf_counter() - started
-        seen = self.slices / self.fabric.world_size
-        return Pass(total / seen, self.slices / took, waited / took)
+        mean = self._over_all(total, "sum") / self._over_all(float(seen), "sum")
+        return Pass(mean, self.slices / took, waited / took)
+
+    def _over_all(self, here: float, how: str) -> float:
+        """Of all processes: what one of them alone decides would leave the others waiting for it."""
+        if self.fabric.world_size == 1:
+            return here
+        there = torch.tensor(here, dtype=torch.float64, device=self.fabric.device)
+        return float(self.fabric.all_reduce(there, reduce_op=how))  # type: ignore[arg-type]
 
     def _step(self, images: Tensor, labels: Tensor, epoch: int, k: int) -> float:
-        if self.watch.stop_asked():
+        if self._over_all(self.watch.stop_asked(), "max"):
             raise Stopped(f"stopped in epoch {epoch}, batch {k + 1} of {len(self.batches)}")
         recipe = self.recipe
         share = share_of_rate(epoch - 1 + (k + 1) / len(self.batches), recipe.optimiser)
@@ -139,8 +155,9 @@ class Course:
         self.step_optimiser.zero_grad()
         loss = self.loss(self.step_network(turned), labels.to(self.fabric.device))
         value = float(loss.item())
-        if not math.isfinite(value):
-            raise _diverged(f"the loss is {value} in epoch {epoch}, batch {k + 1} of {len(self.batches)}")
+        if self._over_all(not math.isfinite(value), "max"):
+            here = value if not math.isfinite(value) else "no number in another process"
+            raise _diverged(f"the loss is {here} in epoch {epoch}, batch {k + 1} of {len(self.batches)}")
         self.fabric.backward(loss)
         self.step_optimiser.step()
         if self.fabric.is_global_zero:
@@ -148,8 +165,12 @@ class Course:
         return value
 
     def _end(self, number: int, done: Pass) -> None:
-        judged = self._judged(number) if self.fabric.is_global_zero else (0.0, 0.0)
-        selection_loss, selection_auc = self.fabric.broadcast(judged)
+        judged = self._judged() if self.fabric.is_global_zero else (0.0, 0.0, 0)
+        selection_loss, selection_auc, lost = self.fabric.broadcast(judged)
+        if lost:
+            raise _diverged(
+                f"{lost} of {len(self.split.selection)} patients get no finite score after epoch {number}"
+            )
         rate = self.rates[0] * share_of_rate(float(number), self.recipe.optimiser)
         epoch = Epoch(number, done.loss, selection_loss, selection_auc, rate, done.slices_per_s, done.waiting)
         self.history = (*self.history, epoch)
@@ -168,18 +189,18 @@ class Course:
         checkpoints.save(kept, self.recipe.out)
         write_history(self.recipe.out, self.history)
 
-    def _judged(self, number: int) -> tuple[float, float]:
-        """Loss and AUC of the selection patients, the mean over their slices as the service takes it."""
+    def _judged(self) -> tuple[float, float, int]:
+        """Loss and AUC of the selection patients, the mean over their slices as the service takes it.
+
+        And how many of them have no finite score: then the other two are none either.
+        """
         cases = self.split.selection
         probability = np.array([self._probability(name) for name in cases])
-        if not np.isfinite(probability).all():
-            raise _diverged(
-                f"{int((~np.isfinite(probability)).sum())} of {len(cases)} patients get no finite score"
-                f" after epoch {number}"
-            )
+        if lost := int((~np.isfinite(probability)).sum()):
+            return math.nan, math.nan, lost
         truth = np.array([self.dataset.cases[name].positive for name in cases])
         met = np.clip(np.where(truth, probability, 1 - probability), CERTAIN, 1.0)
-        return float(-np.log(met).mean()), computed(auc(truth, probability))
+        return float(-np.log(met).mean()), computed(auc(truth, probability)), 0
 
     def _probability(self, case: str) -> float:
         self.network.eval()
@@ -210,6 +231,8 @@ def _fabric(hardware: Hardware) -> Fabric:
         precision=hardware.precision,
     )
     fabric.launch()
+    if hardware.threads:
+        torch.set_num_threads(hardware.threads)  # the launcher of several processes has its own mind
     return fabric
 
 
@@ -222,21 +245,33 @@ def _loader(slices: Slices, batches: Batches, hardware: Hardware) -> DataLoader[
         num_workers=workers,
         persistent_workers=workers > 0,
         multiprocessing_context="spawn" if workers else None,
+        worker_init_fn=_deaf if workers else None,
         pin_memory=hardware.device == "cuda",
     )
+
+
+def _deaf(_worker: int) -> None:
+    """A signal to all of the group is for the training itself, which ends its readers when it has stopped."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 @contextmanager
 def repeatable(hardware: Hardware) -> Iterator[None]:
     """Only algorithms that sum in the same order every time; torch's own choice comes back at the end."""
     before, threads = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
+    only_warned = torch.is_deterministic_algorithms_warn_only_enabled()
+    memory: Any = torch.utils.deterministic  # a module that gives its one attribute no type
+    filled = memory.fill_uninitialized_memory
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS is not repeatable
     torch.use_deterministic_algorithms(True, warn_only=hardware.device == "cuda")  # where not all are there
+    memory.fill_uninitialized_memory = False  # nothing reads it; a pass over every new map
     torch.set_num_threads(hardware.threads or threads)
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(before)
+        torch.use_deterministic_algorithms(before, warn_only=only_warned)
+        memory.fill_uninitialized_memory = filled
         torch.set_num_threads(threads)
 
 

@@ -91,6 +91,21 @@ class Recipe(_Part):
     decision: Decision = Decision()
 
     @model_validator(mode="after")
+    def _the_device_has_the_precision(self) -> "Recipe":
+        if (self.hardware.device, self.hardware.precision) == ("cpu", "16-mixed"):
+            raise ValueError("hardware.precision 16-mixed needs cuda; bf16-mixed runs on both")
+        return self
+
+    @model_validator(mode="after")
+    def _warms_up_in_time(self) -> "Recipe":
+        if self.optimiser.warm_up_epochs > self.optimiser.epochs - 1 > 0:
+            raise ValueError(
+                f"optimiser.warm_up_epochs is {self.optimiser.warm_up_epochs:g} of {self.optimiser.epochs} epochs,"
+                " one at least must follow"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _each_device_has_two_slices(self) -> "Recipe":
         if self.optimiser.batch_size < 2 * self.hardware.devices:
             raise ValueError(
@@ -105,5 +120,5 @@ def read_recipe(path: Path) -> Recipe:
     recipe = read_table(path, Recipe, BadRecipe)
     places: dict[str, Any] = {"dataset": path.parent / recipe.dataset, "out": path.parent / recipe.out}
     if isinstance(recipe.initial, Path):
-        places["initial"] = path.parent / recipe.initial
+        places["initial"] = (path.parent / recipe.initial).resolve()  # the same from wherever it is named
     return recipe.model_copy(update=places)

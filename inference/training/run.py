@@ -43,6 +43,10 @@ def claim(folder: Path, run: Run, *, begun: bool) -> None:
 def _begun(path: Path) -> Run:
     try:
         return Run.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise OtherTraining(
+            f"{path.parent}: holds a training, and not what it was begun with ({RUN})"
+        ) from None
     except ValidationError as error:
         raise OtherTraining(
             f"{path}: of another version or damaged: {error.error_count()} mistakes"

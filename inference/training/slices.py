@@ -55,11 +55,11 @@ class Slices(TorchDataset[tuple[Tensor, Tensor]]):
 
 
 class Batches(Sampler[list[int]]):
-    """Batches of nearly one size, since a last one of a single slice would spoil the batch norm."""
+    """Batches of nearly one size and of two slices at least in each process: of one the batch norm would make nothing."""
 
     def __init__(self, slices: int, size: int, seed: int, *, rank: int = 0, ranks: int = 1) -> None:
         """Of `ranks` processes each takes its share of every batch."""
-        self._slices, self._count = slices, math.ceil(slices / size)
+        self._slices, self._count = slices, max(1, min(math.ceil(slices / size), slices // (2 * ranks)))
         self._seed, self._rank, self._ranks = seed, rank, ranks
         self.epoch = 1
 

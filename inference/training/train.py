@@ -1,5 +1,6 @@
 """One training from recipe to bundle; the same call goes on where it was stopped."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,15 +41,16 @@ def train(recipe: Recipe, watch: Watch) -> Outcome | None:
     split = dataset.split(recipe.split)
     checkpoint, bundle = recipe.out / CHECKPOINT, recipe.out / BUNDLE
     anew, begun = not bundle.exists(), checkpoint.exists()
-    claim(recipe.out, Run(recipe=recipe, dataset_digest=dataset.digest), begun=begun or not anew)
+    if os.environ.get("LOCAL_RANK", "0") == "0":  # of several processes the first
+        claim(recipe.out, Run(recipe=recipe, dataset_digest=dataset.digest), begun=begun or not anew)
     if anew:
         dataset.verify({*split.train, *split.selection, *split.test})
         with _memory_in_words(recipe, dataset.manifest.preprocessing.size):
             network = build(recipe.architecture) if begun else _fresh(recipe)
             fitted = fit(network, dataset, split, recipe, watch)
-            if fitted is None:
-                return None
-            finish(fitted, dataset, split, recipe)
+        if fitted is None:
+            return None
+        finish(fitted, dataset, split, recipe)
     checkpoint.unlink(missing_ok=True)
     return Outcome(bundle, anew)
 
@@ -76,5 +78,6 @@ def _memory_in_words(recipe: Recipe, size: int) -> Iterator[None]:
             raise
         raise NotEnoughMemory(
             f"not enough memory on {recipe.hardware.device} for {recipe.optimiser.batch_size} slices at once of"
-            f" {size} x {size} pixels. Halve optimiser.batch_size, or on a GPU take precision bf16-mixed"
+            f" {size} x {size} pixels. Halve optimiser.batch_size, or on a GPU take precision bf16-mixed; where an"
+            " epoch has ended already, in another folder (out)"
         ) from error

@@ -44,8 +44,7 @@ class Course:
         from inference.training.run import OtherTraining
         from inference.training.train import NotEnoughMemory
 
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._ask)
+        before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             with self._progress:
                 yield
@@ -58,6 +57,9 @@ class Course:
             BadCheckpoint, BadDataset, BadRecipe, BadWeights, Diverged, NotEnoughMemory, OtherTraining,
         ) as error:  # fmt: skip
             raise CannotTrain(str(error)) from error
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def watch(self, epochs: int, name: str = "") -> "Watch":
         """For one training: its batches as a bar, and a line for each epoch that has ended."""
@@ -82,4 +84,7 @@ class Course:
         return Watch(on_batch, on_epoch, lambda: self._signal is not None)
 
     def _ask(self, number: int, _frame: FrameType | None) -> None:
-        self._signal = self._signal or number
+        """The first ends the epoch at its next batch, a second one everything: what is on the disk is whole."""
+        if self._signal:
+            raise KeyboardInterrupt
+        self._signal = number

@@ -11,10 +11,11 @@ from inference.bundle import load_bundle
 from inference.evaluation.published import TABLE_2
 from inference.training.ablation import CONFIGURATIONS, ablate, recipe_for
 from inference.training.ablation_report import write_ablation
-from inference.training.recipe import Recipe
+from inference.training.recipe import BadRecipe, Recipe
 from inference.training.watch import Watch
 from node.__main__ import cli
 from tests.datasets import write_dataset
+from tests.trainings import tiny_recipe
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +91,21 @@ def test_evaluate_compares_bundles_on_the_test_part(report: Path, recipe: Recipe
     found = json.loads((tmp_path / "report.json").read_text())
     assert found["results"]["patients"] == {"positive": 2, "negative": 2}
     assert len(found["results"]["rivals"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"hardware": {"devices": 2}, "optimiser": {"batch_size": 4}},
+            "hardware.devices is 2: an ablation trains on one",
+        ),
+        ({"augmentation": {"flip": False, "degrees": 0.0}}, "augmentation does nothing"),
+    ],
+)
+def test_what_makes_no_ablation_is_refused_before_anything_is_trained(
+    tmp_path: Path, changes: dict[str, object], said: str
+) -> None:
+    with pytest.raises(BadRecipe, match=said):
+        ablate(tiny_recipe(tmp_path, **changes), lambda _each: Watch())
+    assert list(tmp_path.iterdir()) == []

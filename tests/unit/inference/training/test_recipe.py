@@ -30,6 +30,18 @@ def test_initial_weights_are_a_word_or_a_file(tmp_path: Path, given: str, read: 
     assert initial == (tmp_path / given if read is Path else read)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[hardware]\nprecision = "16-mixed"\n', "16-mixed needs cuda"),
+        ("[optimiser]\nepochs = 3\nwarm_up_epochs = 3\n", "warm_up_epochs is 3 of 3 epochs"),
+    ],
+)
+def test_what_would_train_otherwise_than_it_says_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(BadRecipe, match=said):
+        read_recipe(written(tmp_path, LEAST + text))
+
+
 def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
     text = f"""{LEAST}
         [optimiser]

@@ -46,6 +46,15 @@ def test_an_epoch_takes_each_slice_once_in_batches_of_nearly_one_size(slices: in
     assert max(sizes) - min(sizes) <= 1
 
 
+@pytest.mark.parametrize(
+    ("slices", "size", "ranks"), [(21, 2, 1), (5, 4, 2), (9, 8, 4), (35, 6, 4), (8, 8, 4)]
+)
+def test_no_process_is_ever_given_a_single_slice(slices: int, size: int, ranks: int) -> None:
+    shares = [list(Batches(slices, size, seed=1, rank=rank, ranks=ranks)) for rank in range(ranks)]
+    assert min(len(batch) for share in shares for batch in share) >= min(2, slices // ranks)
+    assert sorted(k for share in shares for batch in share for k in batch) == list(range(slices))
+
+
 def test_the_order_follows_from_seed_and_epoch_alone() -> None:
     one, same, other = (Batches(50, 8, seed=seed) for seed in (1, 1, 2))
     list(one)  # an epoch that was drawn before changes nothing
