@@ -106,10 +106,12 @@ class Calibration(_Part):
 
 
 class TrainedOn(_Part):
-    """The dataset and split of a training of ours, by which a report sees that it measures what was trained on."""
+    """A training of ours: by it a report sees that it measures what was trained on, and a node that its lungs differ."""
 
     dataset_sha256: Sha256  # of its manifest
     split: Text
+    segmenter: Text  # of the lungs: name and version
+    segmenter_digest: Text
 
 
 class Card(_Part):
@@ -154,6 +156,16 @@ class Bundle(BaseModel):
     @property
     def weights(self) -> Path:
         return self.folder / WEIGHTS
+
+    def of_other_lungs(self, segmenter: AlgorithmIdentity) -> str:
+        """What is to be said where it was trained on lungs of another segmenter; empty where not, or not known."""
+        trained = self.card.trained_on
+        if trained is None or trained.segmenter_digest == segmenter.digest:
+            return ""
+        return (
+            f"{self.card.name} was trained on lungs by {trained.segmenter} ({trained.segmenter_digest[:12]}), not by"
+            f" {segmenter.name} {segmenter.version} ({segmenter.digest[:12]}): its figures may not hold"
+        )
 
     @property
     def identity(self) -> AlgorithmIdentity:

@@ -138,6 +138,9 @@ def in_process(settings: Settings) -> "InProcess":
         candidate = classifier(second) if second else None
     except (BadBackend, Disagrees) as error:
         raise BadConfig(f"inference.backend: {error}") from None
+    for model in filter(None, (classify, candidate)):
+        if said := model.bundle.of_other_lungs(segment.identity):
+            log.warning("other lungs than in training", extra={"detail": said})
     site = Rules(
         minimum_lung_ml=rules.minimum_lung_ml,
         abstain_for=frozenset(_quality_code(word) for word in rules.abstain_for),

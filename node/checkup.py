@@ -81,11 +81,13 @@ def _database(settings: Settings) -> str:
 def _models(settings: Settings) -> str:
     models = app.in_process(settings).models
     parts = (models.segment.identity, models.classify.identity)
-    said = "; ".join(f"{p.name} {p.version} ({p.digest[:12]})" for p in parts)
-    if models.candidate is None:
-        return said
-    beside = models.candidate.identity
-    return f"{said}; candidate, shown to nobody: {beside.name} {beside.version} ({beside.digest[:12]})"
+    said = ["; ".join(f"{p.name} {p.version} ({p.digest[:12]})" for p in parts)]
+    if models.candidate is not None:
+        beside = models.candidate.identity
+        said.append(f"candidate, shown to nobody: {beside.name} {beside.version} ({beside.digest[:12]})")
+    scorers = filter(None, (models.classify, models.candidate))
+    said += filter(None, (scorer.bundle.of_other_lungs(models.segment.identity) for scorer in scorers))
+    return "; ".join(said)
 
 
 def _certificate(tls: Tls) -> str:

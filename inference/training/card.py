@@ -63,7 +63,12 @@ def card_of(
         threshold=threshold,
         classes=CLASSES,
         training_data=_training_data(training),
-        trained_on=TrainedOn(dataset_sha256=training.dataset.digest, split=training.split.name),
+        trained_on=TrainedOn(
+            dataset_sha256=training.dataset.digest,
+            split=training.split.name,
+            segmenter=f"{manifest.segmenter.name} {manifest.segmenter.version}",
+            segmenter_digest=manifest.segmenter.digest,
+        ),
         metrics=metrics,
         calibration=calibration,
         intended_use=words.intended_use,

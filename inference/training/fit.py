@@ -5,19 +5,13 @@ weights to the last bit on one machine with as many threads.
 """
 
 import math
-import os
-import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from inference.bundle import CERTAIN
 from inference.dataset.folder import Dataset
@@ -29,9 +23,10 @@ from inference.resnet import ResNet
 from inference.training import checkpoint as checkpoints
 from inference.training.augment import augmented
 from inference.training.checkpoint import Checkpoint
+from inference.training.hardware import fabric_for, loader_for, repeatable
 from inference.training.history import Epoch, best, write_history
 from inference.training.optimiser import optimiser_for, share_of_rate
-from inference.training.recipe import BadRecipe, Hardware, Recipe
+from inference.training.recipe import BadRecipe, Recipe
 from inference.training.slices import Batches, Slices, chance, images_of
 from inference.training.watch import Batch, Watch
 
@@ -79,7 +74,7 @@ class Course:
         self.dataset, self.split, self.recipe, self.watch = dataset, split, recipe, watch
         self.history: tuple[Epoch, ...] = ()
         self.weights: Mapping[str, Tensor] = {}
-        self.fabric = _fabric(recipe.hardware)
+        self.fabric = fabric_for(recipe.hardware)
         self.network = network.to(memory_format=torch.channels_last)
         self.optimiser = optimiser_for(network, recipe.optimiser)
         self.rates = [group["lr"] for group in self.optimiser.param_groups]
@@ -92,7 +87,7 @@ class Course:
             rank=self.fabric.global_rank,
             ranks=self.fabric.world_size,
         )
-        self.loader = _loader(slices, self.batches, recipe.hardware)
+        self.loader = loader_for(slices, self.batches, recipe.hardware)
         self.slices = len(slices)
         if self.slices < 2 * self.fabric.world_size:
             raise BadRecipe(f"{self.slices} training slices: batch norm needs 2 on each device")
@@ -220,59 +215,6 @@ def _over(history: Sequence[Epoch], recipe: Recipe) -> bool:
         return False
     last = history[-1].number
     return last >= recipe.optimiser.epochs or last - kept.number >= recipe.optimiser.patience
-
-
-def _fabric(hardware: Hardware) -> Fabric:
-    strategy = "ddp" if hardware.devices > 1 else "auto"
-    fabric = Fabric(
-        accelerator=hardware.device,
-        devices=hardware.devices,
-        strategy=strategy,
-        precision=hardware.precision,
-    )
-    fabric.launch()
-    if hardware.threads:
-        torch.set_num_threads(hardware.threads)  # the launcher of several processes has its own mind
-    return fabric
-
-
-def _loader(slices: Slices, batches: Batches, hardware: Hardware) -> DataLoader[tuple[Tensor, Tensor]]:
-    """Its processes are spawned: a fork would copy the threads' locks."""
-    workers = hardware.workers
-    return DataLoader(
-        slices,
-        batch_sampler=batches,
-        num_workers=workers,
-        persistent_workers=workers > 0,
-        multiprocessing_context="spawn" if workers else None,
-        worker_init_fn=_deaf if workers else None,
-        pin_memory=hardware.device == "cuda",
-    )
-
-
-def _deaf(_worker: int) -> None:
-    """A signal to all of the group is for the training itself, which ends its readers when it has stopped."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-
-
-@contextmanager
-def repeatable(hardware: Hardware) -> Iterator[None]:
-    """Only algorithms that sum in the same order every time; torch's own choice comes back at the end."""
-    before, threads = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
-    only_warned = torch.is_deterministic_algorithms_warn_only_enabled()
-    memory: Any = torch.utils.deterministic  # a module that gives its one attribute no type
-    filled = memory.fill_uninitialized_memory
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS is not repeatable
-    torch.use_deterministic_algorithms(True, warn_only=hardware.device == "cuda")  # where not all are there
-    memory.fill_uninitialized_memory = False  # nothing reads it; a pass over every new map
-    torch.set_num_threads(hardware.threads or threads)
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before, warn_only=only_warned)
-        memory.fill_uninitialized_memory = filled
-        torch.set_num_threads(threads)
 
 
 def _diverged(what: str) -> Diverged:

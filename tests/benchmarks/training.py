@@ -21,7 +21,8 @@ from torchvision.models import resnet50  # type: ignore[import-untyped]
 
 from inference.bundle import Architecture
 from inference.network import build
-from inference.training.fit import Course, repeatable
+from inference.training.fit import Course
+from inference.training.hardware import repeatable
 from inference.training.recipe import Hardware, Optimiser, Recipe
 from inference.training.watch import Watch
 from tests.datasets import write_dataset

@@ -7,6 +7,7 @@ from inference.bundle import Bundle, TrainedOn, demonstration, load_bundle
 from inference.dataset.folder import Dataset
 from inference.dataset.table import Part
 from inference.evaluation.source import Source
+from inference.findings import AlgorithmIdentity
 from inference.training.report_source import source_of
 from inference.training.scoring import subject
 from tests.datasets import write_dataset
@@ -21,7 +22,9 @@ def reported(dataset: Dataset, bundle: Bundle, split: str, *others: Bundle) -> S
 
 def trained_on(dataset: Dataset, split: str) -> Bundle:
     bundle = load_bundle(demonstration())
-    trained = TrainedOn(dataset_sha256=dataset.digest, split=split)
+    trained = TrainedOn(
+        dataset_sha256=dataset.digest, split=split, segmenter="lungs 1", segmenter_digest="0123456789abcdef"
+    )
     return bundle.model_copy(update={"card": bundle.card.model_copy(update={"trained_on": trained})})
 
 
@@ -55,3 +58,14 @@ def test_so_is_one_that_it_is_compared_with_and_none_of_another_dataset(tmp_path
     said = reported(dataset, unknown, "other", trained_on(dataset, "main"), unknown).optimistic
     assert said.startswith("rival 0 was trained on split main and has seen 6")
     assert "rival 1" not in said
+
+
+def test_lungs_of_another_segmenter_are_said(tmp_path: Path) -> None:
+    model = trained_on(write_dataset(tmp_path), "main")
+    same, other = (AlgorithmIdentity("lungs", "2", digest) for digest in ("0123456789abcdef", "f" * 64))
+    assert model.of_other_lungs(same) == ""
+    assert (
+        "was trained on lungs by lungs 1 (0123456789ab), not by lungs 2 (ffffffffffff)"
+        in model.of_other_lungs(other)
+    )
+    assert load_bundle(demonstration()).of_other_lungs(other) == ""
