@@ -37,7 +37,7 @@ from node.demo import DemoFailed, demonstrate
 from node.interventions import CannotIntervene
 from node.logs import log_uncaught, start_logging
 from node.outbound import BadPeer, addressed, echo_peer, send_path
-from node.processes import end_within, stop_with, worker_process
+from node.processes import end_within, stop_with, until, worker_process
 from node.receivers import ReceiverFailed, say_ready, stop_with_node, told_settings
 from node.research import commands as research
 
@@ -94,7 +94,7 @@ def run(
     stop = _stop_on_signals()
     workers = worker_process(["--config", str(config)] if config else []) if with_worker else nullcontext()
     with workers as process, app.running(settings, process):
-        stop.wait()
+        until(stop)
         if process is not None:
             process.ask_to_stop()  # while deliveries end
 
@@ -128,7 +128,7 @@ def receive(
     with socket.socket(fileno=listener) as shared, app.receiver(settings, shared):
         gc.freeze()  # what is loaded stays: the collector need not look at it again and again
         say_ready()
-        stop.wait()
+        until(stop)
 
 
 @cli.command()

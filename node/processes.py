@@ -94,3 +94,13 @@ def stop_with(parent: int, stop: threading.Event) -> None:
                 stop.set()
 
     threading.Thread(target=watch, name="parent watch", daemon=True).start()
+
+
+def until(stop: threading.Event) -> None:
+    """Wait in the main thread for what a signal's handler sets.
+
+    By turns: the kernel may give a signal to any thread, and Python runs the handler in the main one, which nothing
+    else would wake (Python, signal: "Signals and threads").
+    """
+    while not stop.wait(1.0):
+        pass
