@@ -67,10 +67,11 @@ def _why_nobody(selected: Selected) -> str:
 def _source(selected: Selected, asked: Asked, settings: Settings) -> Source:
     first = selected.cases[0].result
     bundle = _configured(first.classifier_digest, settings)
+    model = _model(first, bundle)
     return Source(
         title=f"Validation on site: {first.classifier} {first.classifier_version}",
         data=" ".join(_data(selected, asked)),
-        model=_model(first, bundle),
+        model=replace(model, limits=(*_LIMITS, *model.limits)),
         threshold=first.threshold,
         subjects=selected.subjects,
         flow=selected.flow,
@@ -91,18 +92,20 @@ def _data(selected: Selected, asked: Asked) -> Iterator[str]:
     yield f"Slices: {_IN_WORDS[asked.policy]}."
     if asked.subgroup:
         yield f"Only patients with {', '.join(asked.subgroup)}: a choice of whoever made the report."
-    yield "Each study counts as a patient of its own: the node keeps nothing by which two of one could be told."
-    yield "The size of a nodule is the imported one, else that of the scored target."
-    yield "Days are those of UTC."
-    yield (
+
+
+_LIMITS = (
+    "Each study counts as a patient of its own: the node keeps nothing by which two of one could be told.",
+    (
         "Only studies whose truth was imported count. Who was operated on or followed up is a selection: sensitivity "
         "and specificity may differ in the others."
-    )
-    yield (
+    ),
+    (
         "Whether the model was trained or calibrated on some of these patients is not recorded here; if it was, the "
         "figures are optimistic."
-    )
-
+    ),
+    "The size of a nodule is the imported one, else that of the scored target. Days are those of UTC.",
+)
 
 _IN_WORDS = {
     Policy.ANNOTATED: "as a person marked them",
