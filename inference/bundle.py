@@ -136,8 +136,11 @@ class Card(_Part):
 
     def of_patient(self, probabilities: Iterable[float]) -> float:
         """The patient's probability from those of the slices: pooled, then calibrated if the card says how."""
-        mean = pool(probabilities)
-        return self.calibration.calibrated(mean) if self.calibration else mean
+        return self.calibrated(pool(probabilities))
+
+    def calibrated(self, probability: float) -> float:
+        """On the scale of the threshold."""
+        return self.calibration.calibrated(probability) if self.calibration else probability
 
 
 class Bundle(BaseModel):

@@ -19,8 +19,9 @@ def slice_level(
     subjects: Sequence[Subject], threshold: float, calibrated: Callable[[float], float] | None
 ) -> SliceLevel:
     """The threshold is one of calibrated probabilities, and slices have plain ones; None: how is not known."""
-    known = subjects if calibrated else ()
-    read = [(s.positive, calibrated(p)) for s in known for p in s.slice_probabilities] if calibrated else []
-    truth = np.array([positive for positive, _ in read], dtype=np.bool_)
-    counts = counted(truth, np.array([p for _, p in read], dtype=np.float64), threshold)
-    return SliceLevel(counts, len(subjects) - sum(subject.slices > 0 for subject in known))
+    if calibrated is None:
+        return SliceLevel(Counts(0, 0, 0, 0), len(subjects))
+    truth = [subject.positive for subject in subjects for _ in subject.slice_probabilities]
+    probability = [calibrated(value) for subject in subjects for value in subject.slice_probabilities]
+    counts = counted(np.array(truth, dtype=np.bool_), np.array(probability, dtype=np.float64), threshold)
+    return SliceLevel(counts, sum(subject.slices == 0 for subject in subjects))

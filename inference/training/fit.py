@@ -103,10 +103,8 @@ class Course:
         self.optimiser.load_state_dict(dict(kept.optimiser))
         self.fabric.strategy.precision.load_state_dict(dict(kept.scaler))
         self.history, self.weights = kept.history, kept.best
-        if self.fabric.is_global_zero:
-            write_history(
-                self.recipe.out, self.history
-            )  # a kill may have come between checkpoint and history
+        if self.fabric.is_global_zero:  # a kill may have come between checkpoint and history
+            write_history(self.recipe.out, self.history)
 
     def epoch(self, number: int) -> None:
         """All slices once, then the selection patients; durable when this returns."""

@@ -66,7 +66,7 @@ def source_of(
         optimistic=" ".join(filter(None, [_flattery(split, part), *flattered])),
         rivals={name: theirs for name, (_, theirs) in rivals.items()},
         further=(*_confounding(dataset), *further),
-        calibrated=card.calibration.calibrated if card.calibration else float,
+        calibrated=card.calibrated,
     )
 
 

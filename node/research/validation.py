@@ -136,9 +136,9 @@ def _model(result: Result, bundle: Bundle | None) -> Model:
 
 def _calibrated(result: Result, bundle: Bundle | None) -> Callable[[float], float] | None:
     """From a slice's score to the scale of the threshold."""
-    if bundle is None:
-        return None if result.calibration else float
-    return bundle.card.calibration.calibrated if bundle.card.calibration else float
+    if bundle is not None:
+        return bundle.card.calibrated
+    return None if result.calibration else float
 
 
 def _configured(digest: str, settings: Settings) -> Bundle | None:

@@ -214,7 +214,7 @@ def test_slices_are_read_as_the_bundle_calibrates_them_and_not_at_all_where_nobo
         site.truth(f"6.{number}", label)
     read = site.source(settings, model=bundle.digest).calibrated
     assert read is not None
-    assert read(0.3) == (bundle.card.calibration.calibrated(0.3) if bundle.card.calibration else 0.3)
+    assert read(0.3) == bundle.card.of_patient([0.3])
 
 
 @ON_SQLITE
